@@ -1,0 +1,79 @@
+// The compiled hot path: loads the module once, instantiates it a thread over the shared memory.
+
+import { readFile } from "node:fs/promises";
+
+/**
+ * What the module exports (dataplane-wasm/index.ts has the contracts). Addresses, counts and ids are u32; the
+ * engine hands u32 results to JavaScript as signed numbers, so a result that may pass 2^31 wants `>>> 0`.
+ */
+export interface Dataplane {
+  /** Writes the constants. Control calls it once, before any other. */
+  initialise(): void;
+
+  /** Inputs 0 to count - 1 of the worker to outputs. Returns how many outputs are ready; CONTEXT_PENDING > 0: send, settle and call again. */
+  encapBatch(worker: number, count: number): number;
+  /** Takes note of what `send` did with outputs 0 to outputs - 1, and counts the batch when nothing is pending. */
+  encapSettle(worker: number, outputs: number): void;
+  decapBatch(worker: number, count: number): number;
+  decapSettle(worker: number, outputs: number): void;
+
+  /** `key` and `value` as in layout.ts; the tag is filled in. Returns FDB_SET_* */
+  fdbSet(worker: number, key: bigint, value: bigint): number;
+  /** Returns 1 if the key was present. */
+  fdbRemove(worker: number, key: bigint): number;
+  /** The live value of a key, or -1n (as u64: all ones) if there is none. */
+  fdbGet(key: bigint): bigint;
+  /** Removes aged and dead entries in buckets from .. from + count - 1. Returns how many went. */
+  fdbSweep(worker: number, fromBucket: number, bucketCount: number): number;
+  /** Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went. */
+  fdbFlush(
+    worker: number,
+    fromBucket: number,
+    bucketCount: number,
+    network: number,
+    mask: bigint,
+    match: bigint,
+  ): number;
+  /** Releases every FDB lock and the VTEP lock that a dead worker slot holds. Returns how many. */
+  releaseLocks(deadWorker: number): number;
+
+  /** Id of the VTEP whose 16-byte address (wire order, IPv4 mapped) lies at `address`; made if absent. 0: the table is full. */
+  vtepIntern(worker: number, address: number, flags: number): number;
+  /** The id of an address, or 0. */
+  vtepFind(address: number): number;
+  /** Takes a VTEP out of the index; its id is reused by a later `vtepIntern`. Call it an epoch after the last reference went. */
+  vtepRemove(worker: number, vtep: number): void;
+  /** Writes the VTEP's outer header into its spare record and switches to it. `ttl` 1 to 255. */
+  vtepRewrite(worker: number, vtep: number, flags: number, ttl: number): void;
+  /** Lets `vtep` send into `network`. Returns 0 when the set is full. */
+  accessAllow(worker: number, network: number, vtep: number): number;
+  accessDeny(worker: number, network: number, vtep: number): number;
+
+  /** Flow hash of the Ethernet frame at `frame`, and the outer source port that it means. */
+  flowHash(frame: number, length: number): number;
+  outerSourcePort(hash: number): number;
+  /** One's complement sum (RFC 1071) of `length` bytes, folded to 16 bits, not inverted, as little-endian words. */
+  checksumSum(from: number, length: number, initial: number): number;
+}
+
+export const FDB_SET_FULL = 0;
+export const FDB_SET_NEW = 1;
+export const FDB_SET_CHANGED = 2;
+export const FDB_SET_BUSY = 3;
+export const FDB_NONE = 0xffffffffffffffffn;
+
+// Beside dist/control when built; tests run from the sources and use the built module too.
+const WASM_URL = new URL(
+  import.meta.url.endsWith(".ts") ? "../dist/dataplane.wasm" : "../dataplane.wasm",
+  import.meta.url,
+);
+
+/** Compiles the built module. @throws if it has not been built (`npm run build`). */
+export async function compileDataplane(): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await readFile(WASM_URL));
+}
+
+export async function instantiateDataplane(module: WebAssembly.Module, memory: WebAssembly.Memory): Promise<Dataplane> {
+  const instance = await WebAssembly.instantiate(module, { env: { memory } });
+  return instance.exports as unknown as Dataplane;
+}

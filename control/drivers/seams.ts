@@ -1,0 +1,34 @@
+// The two seams between the packet engine and the outside: overlay ports and the underlay. Both are batch-shaped:
+// receive fills input descriptors of a worker, send takes output descriptors of a worker. Nothing else crosses.
+//
+// A worker owns its descriptors from `receive` until the last `send` of the batch has returned, so a driver that
+// completes at once needs no bookkeeping. Neither function throws for what a peer or a full queue can cause:
+// a frame that could not be sent gets its reason in the descriptor's DROP field, and settle counts it.
+
+/** Overlay ports of one worker. */
+export interface PortDriver {
+  /**
+   * Fills input descriptors 0 to n - 1 (payload at the inner Ethernet header, virtio-net header, attachment,
+   * buffer) from the queue of `port` that this worker owns.
+   * @param port port id
+   * @param max at most this many frames, up to INPUTS_MAX
+   * @returns n; less than `max` means that the queue is empty
+   */
+  receive(port: number, max: number): number;
+
+  /** Sends outputs `first` to `first + count - 1`, all bound for attachments of `port`: virtio-net header, then payload. */
+  send(port: number, first: number, count: number): void;
+}
+
+/** The underlay of one worker. */
+export interface UnderlayDriver {
+  /**
+   * Fills input descriptors 0 to n - 1 from one source (a socket, a ring).
+   * @param source index of the source, as the driver put it into the epoll set
+   * @returns n; less than `max` means that the source is empty
+   */
+  receive(source: number, max: number): number;
+
+  /** Sends outputs `first` to `first + count - 1`, all bound for VTEPs: header (from the layer that the driver needs), then payload. */
+  send(first: number, count: number): void;
+}

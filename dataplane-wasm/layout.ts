@@ -1,0 +1,418 @@
+// The map of the one shared memory: every region, every record, every offset. asc and tsc both compile this
+// file, so the hot path and control cannot disagree. Addresses are fixed and sized for the maxima; a page that
+// nobody touches costs nothing.
+//
+// Integers are little-endian (host order) unless a comment says `wire order`. Each region names its writer, its
+// readers and the order of the stores. Records that different threads write never share a 64-byte cache line.
+
+/* Our choices: the maxima. */
+
+/** Worker slots: 0 to 63 are workers, then control's own instance, then the spare slot for traces. */
+export const WORKERS_MAX: u32 = 64;
+export const WORKER_CONTROL: u32 = 64;
+export const WORKER_TRACE: u32 = 65;
+export const WORKER_SLOTS: u32 = 66;
+
+export const NETWORKS_MAX: u32 = 65536; // id 0 is `no network`
+export const ATTACHMENTS_MAX: u32 = 65536; // id 0 is `no attachment`
+export const PORTS_MAX: u32 = 65536; // id 0 is `no port`
+export const VTEPS_MAX: u32 = 16384; // id 0 is `no VTEP`
+export const VNIS: u32 = 16777216;
+export const DECAP_TABLES: u32 = 4; // (underlay, destination port) pairs; the foundation uses table 0
+export const FDB_ENTRIES_MAX: u32 = 4194304;
+
+/** Input descriptors (and packet buffers) of a worker, and output descriptors. */
+export const INPUTS_MAX: u32 = 256;
+export const OUTPUTS_MAX: u32 = 512;
+
+export const CACHE_LINE: usize = 64;
+export const PAGE: usize = 65536; // of WebAssembly
+
+/* ---------------------------------------------------------------------------------------------------------
+ * SYSTEM: one page. Each line below has one writer.
+ *
+ *   line 0, 1  configuration: control writes before the first worker starts; all read
+ *   CLOCK      control stores (tests too); all load
+ *   EPOCH      control increments; a worker copies it to its own context before each round
+ *   FDB_COUNT  entries in all, learned and static: atomic add by whoever inserts or removes
+ *   VTEP_LOCK  holder's slot + 1, or 0: compare-and-swap by control and workers
+ *   KICK_SEQ   one word a stripe: odd while an entry moves between its two buckets
+ *   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
+ */
+export const SYSTEM: usize = PAGE; // page 0 stays empty, so that address 0 is never valid
+
+export const SYSTEM_FDB_BUCKET_MASK: usize = SYSTEM; // u32: buckets - 1, buckets a power of two
+export const SYSTEM_FDB_CAPACITY: usize = SYSTEM_FDB_BUCKET_MASK + 4; // u32: entries, learned and static
+export const SYSTEM_FDB_SEED: usize = SYSTEM_FDB_CAPACITY + 4; // u64, odd: multiplier of the FDB hash
+export const SYSTEM_SRC_PORT_MIN: usize = SYSTEM_FDB_SEED + 8; // u32
+export const SYSTEM_SRC_PORT_COUNT: usize = SYSTEM_SRC_PORT_MIN + 4; // u32: max - min + 1
+export const SYSTEM_OUTER_CHECKSUM: usize = SYSTEM_SRC_PORT_COUNT + 4; // u32: 0 off over IPv4, 1 on
+export const SYSTEM_RESERVED_MASK: usize = SYSTEM_OUTER_CHECKSUM + 4; // u64, wire order: VXLAN bits that must be 0 (0: ignore)
+export const SYSTEM_PREFIXES: usize = SYSTEM_RESERVED_MASK + 8; // u32: prefix list of all networks together, 0 none
+export const SYSTEM_LOCAL: usize = SYSTEM + 64; // 16 B, wire order: this VTEP's address (IPv4 mapped)
+export const SYSTEM_UDP_PORT: usize = SYSTEM_LOCAL + 16; // u32: destination port, host order
+
+export const SYSTEM_CLOCK: usize = SYSTEM + 128; // u32: seconds; only differences of its low 16 bits count
+export const SYSTEM_EPOCH: usize = SYSTEM + 192; // u32
+export const SYSTEM_FDB_COUNT: usize = SYSTEM + 256; // u32
+export const SYSTEM_VTEP_LOCK: usize = SYSTEM + 320; // u32
+export const SYSTEM_VTEP_NEXT: usize = SYSTEM_VTEP_LOCK + 4; // u32: the next VTEP id never used yet; under the lock
+
+export const CONSTANTS: usize = SYSTEM + 1024;
+export const CONSTANTS_SIZE: usize = 1024;
+export const KICK_SEQ: usize = SYSTEM + 4096;
+export const KICK_SEQ_STRIPES: u32 = 1024; // u32 each
+export const SYSTEM_END: usize = SYSTEM + PAGE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * FDB: buckets of 64 bytes, four keys then four values, both u64.
+ *
+ *   key    0 mac (6, wire order) | 6 network id (2); 0 is a free slot
+ *   value  bits 60 kind (4) | 40 id (20) | 32 generation (8) | 24 flags (8) | 8 stamp (16) | 0 tag (8)
+ *
+ * Writers hold the locks of both buckets of a key, lower address first, and store value before key on insert,
+ * key = 0 on removal. A value alone may change by compare-and-swap without the lock (stamp, move). Readers take
+ * no lock: SIMD compare, load value, tag must match, load key again. A kick copies an entry to its other bucket
+ * before it deletes the old one, inside an odd KICK_SEQ of the key's stripe; a reader that misses looks again
+ * when the word was odd or has changed.
+ */
+export const FDB_BUCKET_SLOTS: u32 = 4;
+export const FDB_BUCKET_SIZE: usize = 64;
+export const FDB_BUCKET_VALUES: usize = 32; // offset of the first value
+export const FDB_BUCKETS_MAX: u32 = 2097152; // 4M entries at half load
+export const FDB: usize = SYSTEM_END;
+export const FDB_END: usize = FDB + FDB_BUCKETS_MAX * FDB_BUCKET_SIZE;
+
+export const FDB_KIND_DROP: u32 = 0;
+export const FDB_KIND_ATTACHMENT: u32 = 1;
+export const FDB_KIND_VTEP: u32 = 2;
+export const FDB_KIND_GROUP: u32 = 3;
+
+export const FDB_VALUE_KIND_SHIFT: u32 = 60;
+export const FDB_VALUE_ID_SHIFT: u32 = 40;
+export const FDB_VALUE_ID_MASK: u32 = 0xfffff;
+export const FDB_VALUE_GENERATION_SHIFT: u32 = 32;
+export const FDB_VALUE_FLAGS_SHIFT: u32 = 24;
+export const FDB_VALUE_STAMP_SHIFT: u32 = 8;
+
+/** Flags of an FDB value. */
+export const FDB_FLAG_STATIC: u32 = 1; // never ages, never moves, survives a flush of learned entries
+export const FDB_FLAG_OWN: u32 = 2; // the MAC of one of our own ports; always static too
+
+/** FDB_LOCKS: u32 a bucket, the holder's worker slot + 1, or 0. */
+export const FDB_LOCKS: usize = FDB_END;
+export const FDB_LOCKS_END: usize = FDB_LOCKS + FDB_BUCKETS_MAX * 4;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * VNI_TABLE: u16 network id for each of 2^24 VNIs, one table per (underlay, destination port). Control stores
+ * the id after the network's record is whole, and 0 before the record goes; workers load.
+ */
+export const VNI_TABLE: usize = FDB_LOCKS_END;
+export const VNI_TABLE_SIZE: usize = VNIS * 2;
+export const VNI_TABLE_END: usize = VNI_TABLE + DECAP_TABLES * VNI_TABLE_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * NETWORKS: 128 B each. Line 0: control writes, workers read; FLOOD_LIST, PREFIXES and GENERATION are switched
+ * by one store each. Line 1: counts, atomic add by whoever inserts or removes an entry.
+ */
+export const NETWORK_FLAGS: usize = 0; // u32
+export const NETWORK_VNI: usize = NETWORK_FLAGS + 4; // u32
+export const NETWORK_FEATURES: usize = NETWORK_VNI + 4; // u32: the feature word; 0 skips every optional stage
+export const NETWORK_MTU: usize = NETWORK_FEATURES + 4; // u32: largest inner L3 packet, bytes
+export const NETWORK_AGEING: usize = NETWORK_MTU + 4; // u32: seconds, 0 never, at most 65000
+export const NETWORK_FLOOD_LIST: usize = NETWORK_AGEING + 4; // u32: pointer to a flood list, 0 none
+export const NETWORK_LEARN_LIMIT: usize = NETWORK_FLOOD_LIST + 4; // u32: learned entries, 0 no limit of its own
+export const NETWORK_PREFIXES: usize = NETWORK_LEARN_LIMIT + 4; // u32: pointer to a prefix list, 0 none
+export const NETWORK_TUNNEL_HEADER: usize = NETWORK_PREFIXES + 4; // u64, wire order: the VXLAN header to send
+export const NETWORK_GENERATION: usize = NETWORK_TUNNEL_HEADER + 8; // u32: low 8 bits; learned entries of another are dead
+export const NETWORK_LEARNED: usize = 64; // u32: learned entries present, dead ones included until they are swept
+export const NETWORK_STATIC: usize = NETWORK_LEARNED + 4; // u32
+export const NETWORK_SIZE: usize = 128;
+
+export const NETWORK_FLAG_LIVE: u32 = 1;
+export const NETWORK_FLAG_LEARNING: u32 = 2;
+export const NETWORK_FLAG_DROP_VLAN: u32 = 4; // innerVlan: drop
+
+export const NETWORKS: usize = VNI_TABLE_END;
+export const NETWORKS_END: usize = NETWORKS + NETWORKS_MAX * NETWORK_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * ATTACHMENTS: 64 B each. (port, VLAN rule): what an FDB entry or a flood list points at. Control writes, FLAGS last.
+ */
+export const ATTACHMENT_FLAGS: usize = 0; // u32
+export const ATTACHMENT_NETWORK: usize = ATTACHMENT_FLAGS + 4; // u32
+export const ATTACHMENT_PORT: usize = ATTACHMENT_NETWORK + 4; // u32
+export const ATTACHMENT_VLAN: usize = ATTACHMENT_PORT + 4; // u32: VLAN rule, 0 untouched
+export const ATTACHMENT_FEATURES: usize = ATTACHMENT_VLAN + 4; // u32
+export const ATTACHMENT_MTU: usize = ATTACHMENT_FEATURES + 4; // u32: of the port, largest L3 packet, bytes
+export const ATTACHMENT_SIZE: usize = 64;
+export const ATTACHMENT_FLAG_LIVE: u32 = 1;
+
+export const ATTACHMENTS: usize = NETWORKS_END;
+export const ATTACHMENTS_END: usize = ATTACHMENTS + ATTACHMENTS_MAX * ATTACHMENT_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * PORT_QUEUES: i32 file descriptor for each (port, worker), -1 or 0 none: what that worker reads and writes.
+ * Control stores it before the descriptor joins the worker's epoll set.
+ */
+export const PORT_QUEUES: usize = ATTACHMENTS_END;
+export const PORT_QUEUES_SIZE: usize = WORKERS_MAX * 4; // of one port
+export const PORT_QUEUES_END: usize = PORT_QUEUES + PORTS_MAX * PORT_QUEUES_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * VTEPS. VTEP_POINTERS: u32 address of the record of each id, 0 none. VTEP_RECORDS: immutable once a pointer names them; control replaces a record by writing
+ * another one and switching the pointer. VTEP_INDEX: u32 ids, open addressing by address; written under
+ * VTEP_LOCK, an id stored last; 0 free, VTEP_INDEX_DELETED a tombstone.
+ *
+ *   record  0 address (16, wire order, IPv4 mapped) | 16 id | 20 flags | 24 underlay | 28 outer length |
+ *           32 pseudo-header sum | 36 next-hop MAC (6) | 64 outer header (64, right-aligned, wire order)
+ *
+ * The outer header is Ethernet 14 + IPv4 20 or IPv6 40 + UDP 8, ready but for lengths, source port and checksums.
+ */
+export const VTEP_ADDRESS: usize = 0;
+export const VTEP_ID: usize = VTEP_ADDRESS + 16; // u32
+export const VTEP_FLAGS: usize = VTEP_ID + 4; // u32
+export const VTEP_UNDERLAY: usize = VTEP_FLAGS + 4; // u32
+export const VTEP_OUTER_LEN: usize = VTEP_UNDERLAY + 4; // u32: 42 (IPv4) or 62 (IPv6)
+export const VTEP_PSEUDO_SUM: usize = VTEP_OUTER_LEN + 4; // u32: one's complement sum, host order of loaded 16-bit LE words: addresses + protocol
+export const VTEP_NEXT_HOP: usize = VTEP_PSEUDO_SUM + 4; // 6 B
+export const VTEP_OUTER: usize = 64;
+export const VTEP_OUTER_SIZE: usize = 64;
+export const VTEP_RECORD_SIZE: usize = 128;
+
+export const VTEP_FLAG_IPV6: u32 = 1;
+export const VTEP_FLAG_GROUP: u32 = 2; // a multicast group: a destination only
+export const VTEP_FLAG_SOURCE: u32 = 4; // some network allows it as a source
+export const VTEP_FLAG_LEARNED: u32 = 8; // made on receipt, by a prefix of an allow list
+
+export const VTEP_POINTERS: usize = PORT_QUEUES_END;
+export const VTEP_POINTERS_END: usize = VTEP_POINTERS + VTEPS_MAX * 4;
+export const VTEP_RECORDS_MAX: u32 = VTEPS_MAX * 2; // record 2*id and 2*id + 1 belong to id: a replacement takes the other one
+export const VTEP_RECORDS: usize = VTEP_POINTERS_END;
+export const VTEP_RECORDS_END: usize = VTEP_RECORDS + VTEP_RECORDS_MAX * VTEP_RECORD_SIZE;
+export const VTEP_INDEX_SLOTS: u32 = 65536;
+export const VTEP_INDEX_DELETED: u32 = 0xffffffff;
+export const VTEP_INDEX: usize = VTEP_RECORDS_END;
+export const VTEP_INDEX_END: usize = VTEP_INDEX + VTEP_INDEX_SLOTS * 4;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * ACCESS: which VTEP may send into which network. u32 keys `network << 16 | vtep`, buckets of 16 keys, bucket-wise
+ * linear probing that stops at a bucket with a free slot; 0 free, ACCESS_DELETED a tombstone. Written under VTEP_LOCK.
+ */
+export const ACCESS_BUCKETS: u32 = 131072;
+export const ACCESS_BUCKET_SIZE: usize = 64;
+export const ACCESS_BUCKET_SLOTS: u32 = 16;
+export const ACCESS_DELETED: u32 = 0xffffffff;
+export const ACCESS: usize = VTEP_INDEX_END;
+export const ACCESS_END: usize = ACCESS + ACCESS_BUCKETS * ACCESS_BUCKET_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * LISTS: control allocates; a list is immutable once a pointer names it, and freed an epoch after it lost it.
+ *
+ *   flood list   u32 attachment count, u32 VTEP count, then the attachment ids, then the VTEP ids (groups too), u32 each
+ *   prefix list  u32 count, 12 B unused, then (address 16, mask 16), wire order, IPv4 mapped, masked
+ */
+export const FLOOD_ATTACHMENT_COUNT: usize = 0;
+export const FLOOD_VTEP_COUNT: usize = FLOOD_ATTACHMENT_COUNT + 4;
+export const FLOOD_IDS: usize = FLOOD_VTEP_COUNT + 4;
+export const PREFIX_COUNT: usize = 0;
+export const PREFIX_ENTRIES: usize = 16;
+export const PREFIX_MASK: usize = 16; // offset in an entry
+export const PREFIX_ENTRY_SIZE: usize = 32;
+export const LISTS: usize = ACCESS_END;
+export const LISTS_SIZE: usize = 67108864;
+export const LISTS_END: usize = LISTS + LISTS_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * EVENTS: a ring a worker slot, one producer, control consumes. The producer fills the record, then stores HEAD;
+ * a full ring counts LOST and goes on. HEAD and TAIL run freely; index = value & (EVENT_RING - 1).
+ */
+export const EVENT_RING: u32 = 4096;
+export const EVENT_HEAD: usize = 0; // u32, the producer's line
+export const EVENT_LOST: usize = 8; // u64, the producer's line
+export const EVENT_TAIL: usize = 64; // u32, control's line
+export const EVENT_RECORDS: usize = 128;
+export const EVENT_KIND: usize = 0; // u8
+export const EVENT_TO_KIND: usize = 1; // u8: FDB kind
+export const EVENT_FROM_KIND: usize = 2; // u8: FDB kind before a move
+export const EVENT_NETWORK: usize = 4; // u16
+export const EVENT_MAC: usize = 6; // 6 B, wire order
+export const EVENT_TO: usize = 12; // u32: attachment or VTEP id
+export const EVENT_FROM: usize = 16; // u32: the same, before a move
+export const EVENT_CLOCK: usize = 20; // u32
+export const EVENT_SIZE: usize = 32;
+export const EVENT_LEARNED: u32 = 1;
+export const EVENT_MOVED: u32 = 2;
+export const EVENT_AGED: u32 = 3;
+export const EVENT_LIMIT: u32 = 4;
+export const EVENT_RING_SIZE: usize = EVENT_RECORDS + EVENT_RING * EVENT_SIZE;
+export const EVENTS: usize = LISTS_END;
+export const EVENTS_END: usize = EVENTS + WORKER_SLOTS * EVENT_RING_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * WORKERS: everything of one worker slot but its packet buffers and counters. Only that worker writes, except
+ * where noted.
+ *
+ *   context      cursors of the batch functions, epoch, state
+ *   inputs       256 descriptors that a driver's receive fills
+ *   outputs      512 descriptors that a batch function fills and a driver's send takes
+ *   headers      512 x 128 B: outer headers of flood copies, each right-aligned at the end
+ *   io           tables of the drivers (iovec, mmsghdr, addresses, control messages)
+ */
+export const CONTEXT_PENDING: usize = 0; // u32: inputs of the current batch not finished yet; 0: the batch is done
+export const CONTEXT_NEXT: usize = CONTEXT_PENDING + 4; // u32: index of the input to go on with
+export const CONTEXT_FLOOD: usize = CONTEXT_NEXT + 4; // u32: index of the next copy of that input
+export const CONTEXT_SEGMENT: usize = CONTEXT_FLOOD + 4; // u32: next segment of that input
+export const CONTEXT_FLAGS: usize = CONTEXT_SEGMENT + 4; // u32: CONTEXT_FLAG_*
+export const CONTEXT_EPOCH: usize = 64; // u32: the epoch this worker has seen; a line of its own, control reads
+export const CONTEXT_STATE: usize = CONTEXT_EPOCH + 4; // u32: WORKER_STATE_*
+export const CONTEXT_BUSY_NS: usize = CONTEXT_EPOCH + 8; // u64: time not spent waiting
+export const CONTEXT_HEARTBEAT: usize = CONTEXT_EPOCH + 16; // u32: rounds
+export const CONTEXT_COMMAND: usize = 128; // u32: control writes, WORKER_COMMAND_*
+export const CONTEXT_SCRATCH: usize = 192; // 64 B for calls from control (addresses, MACs)
+export const CONTEXT_SIZE: usize = 256;
+
+export const CONTEXT_FLAG_DRY_RUN: u32 = 1; // a trace: no learning, no stamps, no counters
+export const WORKER_STATE_ABSENT: u32 = 0;
+export const WORKER_STATE_RUNNING: u32 = 1;
+export const WORKER_STATE_ASLEEP: u32 = 2; // in epoll_wait: counts as having passed every epoch
+export const WORKER_STATE_STOPPED: u32 = 3;
+export const WORKER_COMMAND_RUN: u32 = 0;
+export const WORKER_COMMAND_STOP: u32 = 1;
+
+export const WORKER_INPUTS: usize = CONTEXT_SIZE;
+export const DESC_SIZE: usize = 128;
+export const WORKER_OUTPUTS: usize = WORKER_INPUTS + INPUTS_MAX * DESC_SIZE;
+export const WORKER_HEADERS: usize = WORKER_OUTPUTS + OUTPUTS_MAX * DESC_SIZE;
+export const HEADER_SLOT_SIZE: usize = 128;
+export const WORKER_IO: usize = WORKER_HEADERS + OUTPUTS_MAX * HEADER_SLOT_SIZE;
+export const WORKER_IO_SIZE: usize = 524288;
+export const WORKER_SIZE: usize = WORKER_IO + WORKER_IO_SIZE;
+export const WORKERS: usize = EVENTS_END;
+export const WORKERS_END: usize = WORKERS + WORKER_SLOTS * WORKER_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * Descriptor, 128 B. A driver's receive fills an input; a batch function fills outputs; a driver's send takes
+ * outputs and sets DROP where it failed. The payload of an input starts at the inner Ethernet header (encap), at the
+ * tunnel header (decap from a socket) or at the outer Ethernet header (decap with DESC_FLAG_OUTER).
+ *
+ *   0 header ptr | 4 header len | 8 payload ptr | 12 payload len | 16 buffer ptr | 20 attachment |
+ *   24 network (2) | 26 group id (2) | 28 outer port (2) | 30 outer TOS (1) | 31 outer TTL (1) | 32 outer address (16) |
+ *   48 verdict (1) | 49 drop (1) | 50 flags (2) | 52 entry | 56 target | 60 target kind (1) | 61 result (1) | 62 origin (2) |
+ *   64 virtio-net header (24) | 88 scratch of the batch functions (40)
+ */
+export const DESC_HEADER_PTR: usize = 0;
+export const DESC_HEADER_LEN: usize = DESC_HEADER_PTR + 4;
+export const DESC_PAYLOAD_PTR: usize = DESC_HEADER_LEN + 4;
+export const DESC_PAYLOAD_LEN: usize = DESC_PAYLOAD_PTR + 4;
+export const DESC_BUFFER_PTR: usize = DESC_PAYLOAD_LEN + 4; // the packet buffer; its first u32 counts the outputs that still refer to it
+export const DESC_ATTACHMENT: usize = DESC_BUFFER_PTR + 4; // u32: ingress attachment, 0 from the underlay
+export const DESC_NETWORK: usize = DESC_ATTACHMENT + 4; // u16
+export const DESC_GROUP: usize = DESC_NETWORK + 2; // u16: group id (GBP)
+export const DESC_OUTER_PORT: usize = DESC_GROUP + 2; // u16, host order: source port, received or chosen
+export const DESC_OUTER_TOS: usize = DESC_OUTER_PORT + 2; // u8
+export const DESC_OUTER_TTL: usize = DESC_OUTER_TOS + 1; // u8
+export const DESC_OUTER_ADDRESS: usize = DESC_OUTER_TTL + 1; // 16 B, wire order, IPv4 mapped: source as received
+export const DESC_VERDICT: usize = DESC_OUTER_ADDRESS + 16; // u8: VERDICT_*
+export const DESC_DROP: usize = DESC_VERDICT + 1; // u8: inputs: Drop. Outputs: SEND_*, set by the driver
+export const DESC_FLAGS: usize = DESC_DROP + 1; // u16: DESC_FLAG_*
+export const DESC_ENTRY: usize = DESC_FLAGS + 2; // u32: id of the entry that decided (attachment or VTEP), 0 none
+export const DESC_TARGET: usize = DESC_ENTRY + 4; // u32: outputs: attachment or VTEP id to send to
+export const DESC_TARGET_KIND: usize = DESC_TARGET + 4; // u8: outputs: FDB_KIND_ATTACHMENT or FDB_KIND_VTEP
+export const DESC_RESULT: usize = DESC_TARGET_KIND + 1; // u8: inputs: RESULT_* bits, set by settle
+export const DESC_ORIGIN: usize = DESC_RESULT + 1; // u16: outputs: index of the input
+export const DESC_VIRTIO: usize = 64; // struct virtio_net_hdr_v1_hash_tunnel, 24 B
+export const DESC_SCRATCH: usize = DESC_VIRTIO + 24;
+export const DESC_SCRATCH_SIZE: usize = 40;
+
+export const DESC_FLAG_OUTER: u32 = 1; // decap: the outer headers are part of the payload, checksums unverified
+export const DESC_FLAG_FRAGMENT: u32 = 2; // decap: the datagram came in fragments
+export const DESC_FLAG_TRUNCATED: u32 = 4; // the frame was longer than its buffer
+
+/** What a driver's send made of an output; settle turns it into the Drop of the direction and the target. */
+export const SEND_OK: u32 = 0;
+export const SEND_FULL: u32 = 1; // EAGAIN, ENOBUFS
+export const SEND_DOWN: u32 = 2; // the port is gone or not up
+export const SEND_TOO_BIG: u32 = 3; // EMSGSIZE
+export const SEND_ERROR: u32 = 4;
+
+export const VERDICT_NONE: u32 = 0;
+export const VERDICT_UNICAST: u32 = 1; // to a VTEP (encap) or to a port (decap)
+export const VERDICT_LOCAL: u32 = 2; // encap: to a port of the same network
+export const VERDICT_FLOOD: u32 = 3;
+export const VERDICT_DROP: u32 = 4;
+
+export const RESULT_UNDERLAY: u32 = 1; // a copy left for a VTEP
+export const RESULT_PORT: u32 = 2; // a copy left for a port
+
+/** Offsets in the virtio-net header (linux/virtio_net.h), little-endian. */
+export const VIRTIO_FLAGS: usize = 0; // u8
+export const VIRTIO_GSO_TYPE: usize = VIRTIO_FLAGS + 1; // u8
+export const VIRTIO_HDR_LEN: usize = VIRTIO_GSO_TYPE + 1; // u16
+export const VIRTIO_GSO_SIZE: usize = VIRTIO_HDR_LEN + 2; // u16
+export const VIRTIO_CSUM_START: usize = VIRTIO_GSO_SIZE + 2; // u16, from the start of the frame
+export const VIRTIO_CSUM_OFFSET: usize = VIRTIO_CSUM_START + 2; // u16
+export const VIRTIO_LEN: usize = 24;
+export const VIRTIO_FLAG_NEEDS_CSUM: u32 = 1;
+export const VIRTIO_GSO_NONE: u32 = 0;
+export const VIRTIO_GSO_TCPV4: u32 = 1;
+export const VIRTIO_GSO_TCPV6: u32 = 4;
+export const VIRTIO_GSO_UDP_L4: u32 = 5;
+export const VIRTIO_GSO_ECN: u32 = 0x80;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * BUFFERS: INPUTS_MAX packet buffers a worker slot. Input i owns buffer i. An odd number of cache lines, so that
+ * buffers spread over all cache sets.
+ *
+ *   0 reference count (u32) | HEADROOM 256 | frame or datagram, up to 65,535 B
+ */
+export const HEADROOM: usize = 256;
+export const FRAME_MAX: usize = 65535;
+export const BUFFER_SIZE: usize = 65856; // 1029 lines: 256 + 65,600
+export const BUFFERS: usize = WORKERS_END;
+export const BUFFERS_SIZE: usize = INPUTS_MAX * BUFFER_SIZE; // of one worker slot
+export const BUFFERS_END: usize = BUFFERS + WORKER_SLOTS * BUFFERS_SIZE;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * Counters, u64, per worker slot: only that worker adds, anybody sums. Row 0 of the network counters takes what
+ * happens before the network is known.
+ */
+export const COUNTER_RECEIVED_ENCAP: usize = 0;
+export const COUNTER_RECEIVED_DECAP: usize = COUNTER_RECEIVED_ENCAP + 8;
+export const COUNTER_FRAMES_ENCAP: usize = COUNTER_RECEIVED_DECAP + 8;
+export const COUNTER_FRAMES_DECAP: usize = COUNTER_FRAMES_ENCAP + 8;
+export const COUNTER_BYTES_ENCAP: usize = COUNTER_FRAMES_DECAP + 8; // inner Ethernet frames without FCS
+export const COUNTER_BYTES_DECAP: usize = COUNTER_BYTES_ENCAP + 8;
+export const COUNTER_LOCAL: usize = COUNTER_BYTES_DECAP + 8;
+export const COUNTER_FLOODED_ENCAP: usize = COUNTER_LOCAL + 8;
+export const COUNTER_FLOODED_DECAP: usize = COUNTER_FLOODED_ENCAP + 8;
+export const COUNTER_LEARNED: usize = COUNTER_FLOODED_DECAP + 8;
+export const COUNTER_MOVED: usize = COUNTER_LEARNED + 8;
+export const COUNTER_AGED: usize = COUNTER_MOVED + 8;
+export const COUNTER_LIMIT: usize = COUNTER_AGED + 8; // frames whose source was not learned for a limit or a full bucket
+export const COUNTER_ECN_ALARM: usize = COUNTER_LIMIT + 8; // RFC 6040 combinations that it calls currently unused
+export const COUNTER_ICMP: usize = COUNTER_ECN_ALARM + 8; // `too big` messages sent to a port
+export const COUNTER_DROPS: usize = 128; // one u64 for each member of Drop
+export const NETWORK_COUNTERS_SIZE: usize = 448;
+export const NETWORK_COUNTERS: usize = BUFFERS_END;
+export const NETWORK_COUNTERS_WORKER: usize = NETWORKS_MAX * NETWORK_COUNTERS_SIZE;
+export const NETWORK_COUNTERS_END: usize = NETWORK_COUNTERS + WORKER_SLOTS * NETWORK_COUNTERS_WORKER;
+
+export const VTEP_COUNTER_FRAMES_ENCAP: usize = 0;
+export const VTEP_COUNTER_FRAMES_DECAP: usize = 8;
+export const VTEP_COUNTER_BYTES_ENCAP: usize = 16;
+export const VTEP_COUNTER_BYTES_DECAP: usize = 24;
+export const VTEP_COUNTER_DROPS_ENCAP: usize = 32;
+export const VTEP_COUNTER_DROPS_DECAP: usize = 40;
+export const VTEP_COUNTERS_SIZE: usize = 64;
+export const VTEP_COUNTERS: usize = NETWORK_COUNTERS_END;
+export const VTEP_COUNTERS_WORKER: usize = VTEPS_MAX * VTEP_COUNTERS_SIZE;
+export const VTEP_COUNTERS_END: usize = VTEP_COUNTERS + WORKER_SLOTS * VTEP_COUNTERS_WORKER;
+
+/** BATCHES: per worker slot, a histogram of batch sizes: u64 for batches of up to 1, 2, 4 ... 256 frames, then sum and count. */
+export const BATCHES_SIZE: usize = 128;
+export const BATCHES: usize = VTEP_COUNTERS_END;
+export const BATCHES_END: usize = BATCHES + WORKER_SLOTS * BATCHES_SIZE;
+
+export const MEMORY_END: usize = BATCHES_END;
+export const MEMORY_PAGES: u32 = (MEMORY_END + PAGE - 1) >>> 16;
