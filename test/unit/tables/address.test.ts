@@ -127,7 +127,9 @@ describe("MACs and FDB words", () => {
           flags: fc.nat(255),
           stamp: fc.nat(0xffff),
         }),
-        (value) => expect(unpackFdbValue(packFdbValue(value))).toEqual(value),
+        (value) => {
+          expect(unpackFdbValue(packFdbValue(value))).toEqual(value);
+        },
       ),
     );
   });
