@@ -1,0 +1,60 @@
+// The parent's half of an agent: starts it in a namespace and turns calls into messages.
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Actions } from "./actions.js";
+import type { Reply, Request } from "./agent.js";
+import type { Namespace } from "./netns.js";
+import type { Watched } from "./process.js";
+
+// Tests run from the sources, a child process from what is built.
+const AGENT = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../../../dist/control/demo/lab/agent.js" : "agent.js", import.meta.url),
+);
+
+type Result<Name extends keyof Actions> = Actions[Name] extends (...parameters: never[]) => Promise<infer R>
+  ? R
+  : never;
+
+/** Acts inside one namespace. */
+export class Agent {
+  readonly #process: Watched;
+  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  #next = 1;
+
+  private constructor(process: Watched) {
+    this.#process = process;
+    process.child.on("message", (reply: Reply) => {
+      const call = this.#waiting.get(reply.id);
+      this.#waiting.delete(reply.id);
+      if (reply.error === undefined) call?.resolve(reply.result);
+      else call?.reject(new Error(reply.error));
+    });
+    process.child.once("exit", () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the agent ended: ${process.stderr}`));
+      this.#waiting.clear();
+    });
+  }
+
+  /** @throws if it is not built, or does not start */
+  static async start(host: Namespace): Promise<Agent> {
+    if (!existsSync(AGENT)) throw new Error(`${AGENT} is missing: run \`npm run build\` first`);
+    const agent = new Agent(host.spawn(process.execPath, [AGENT], { ipc: true }));
+    await new Promise((resolve, reject) => agent.#waiting.set(0, { resolve, reject }));
+    return agent;
+  }
+
+  /** Does one action inside the namespace. @throws what the action threw */
+  async call<Name extends keyof Actions>(
+    action: Name,
+    ...parameters: Parameters<Actions[Name]>
+  ): Promise<Result<Name>> {
+    const id = this.#next++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: (value) => resolve(value as Result<Name>), reject });
+      this.#process.child.send({ id, action, parameters } satisfies Request, (error) => {
+        if (error !== null && this.#waiting.delete(id)) reject(error);
+      });
+    });
+  }
+}

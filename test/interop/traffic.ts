@@ -1,0 +1,115 @@
+// Owns what "traffic flows" means in the interop tests: pings, TCP and UDP between two hosts, compared byte for byte.
+// Both ends only have overlay addresses here; which of them is vxlane is not this file's business.
+
+import { expect } from "vitest";
+import type { Host, OverlayAddress } from "../support/netns.js";
+
+export interface End {
+  host: Host;
+  overlay: OverlayAddress;
+}
+
+/* Our choices. */
+const MEGABYTE = 1_000_000;
+let nextPort = 20_000;
+
+/** Asks until the other side answers: neighbours and learning may take the first echo. */
+export async function reachable(from: End, to: End, family: 4 | 6 = 4): Promise<void> {
+  const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const [time] = await from.host.agent.call("ping", { address, timeoutMs: 250 });
+    if (time !== null) return;
+  }
+  throw new Error(`${from.host.ns.label} does not reach ${address} at ${to.host.ns.label}`);
+}
+
+/** No echo comes back. */
+export async function unreachable(from: End, to: End): Promise<void> {
+  const times = await from.host.agent.call("ping", { address: to.overlay.ipv4, count: 3, timeoutMs: 150 });
+  expect(times).toEqual([null, null, null]);
+}
+
+/** Pings of several sizes, IPv4 and IPv6, both ways, none lost. The largest fills `mtu`. */
+export async function pingBothWays(a: End, b: End, mtu = 1450): Promise<void> {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    for (const family of [4, 6] as const) {
+      await reachable(from, to, family);
+      const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
+      const largest = mtu - (family === 4 ? 28 : 48);
+      for (const size of [0, 1, 56, largest]) {
+        const times = await from.host.agent.call("ping", { address, size, count: 2 });
+        expect(times, `${size} bytes from ${from.host.ns.label} to ${address}`).not.toContain(null);
+      }
+    }
+  }
+}
+
+/** Moves bytes over TCP one way and compares their hashes. */
+export async function tcpOneWay(from: End, to: End, family: 4 | 6, bytes: number): Promise<void> {
+  const port = nextPort++;
+  const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
+  await to.host.agent.call("tcpListen", address, port);
+  const sent = await from.host.agent.call("tcpSend", address, port, bytes, 20_000);
+  const received = await to.host.agent.call("tcpTransfer", port);
+  expect({ bytes: received.bytes, sha256: received.sha256 }).toEqual({ bytes, sha256: sent.sha256 });
+}
+
+/** The same both ways, over IPv4 and IPv6. */
+export async function tcpBothWays(a: End, b: End, bytes = 20 * MEGABYTE): Promise<void> {
+  for (const family of [4, 6] as const) {
+    await tcpOneWay(a, b, family, bytes);
+    await tcpOneWay(b, a, family, bytes);
+  }
+}
+
+/** Datagrams of these sizes one way; `segment` sends them as one train that the kernel cuts. All arrive as they were. */
+export async function udpOneWay(from: End, to: End, family: 4 | 6, sizes: number[], segment?: number): Promise<void> {
+  const port = nextPort++;
+  const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
+  await to.host.agent.call("udpListen", address, port);
+  const train = segment === undefined ? {} : { segment };
+  const sent = await from.host.agent.call("udpSend", { address, port, sizes, ...train });
+  const received = await to.host.agent.call("udpTaken", port, sizes.length);
+  expect(received).toEqual(sent);
+}
+
+/** Datagrams from empty to the MTU and beyond (so that IP fragments travel too), and trains, both ways. */
+export async function udpBothWays(a: End, b: End, mtu = 1450): Promise<void> {
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    for (const family of [4, 6] as const) {
+      await reachable(from, to, family);
+      const largest = mtu - (family === 4 ? 28 : 48);
+      await udpOneWay(from, to, family, [
+        0,
+        1,
+        2,
+        17,
+        18,
+        19,
+        100,
+        511,
+        1000,
+        largest - 1,
+        largest,
+        largest + 1,
+        4000,
+        20_000,
+      ]);
+      await udpOneWay(from, to, family, Array(20).fill(1200), 1200);
+      await udpOneWay(from, to, family, [...Array(40).fill(1001), 7], 1001);
+    }
+  }
+}
+
+/** Everything at once: what a tunnel has to carry. */
+export async function allTraffic(a: End, b: End, mtu = 1450): Promise<void> {
+  await pingBothWays(a, b, mtu);
+  await tcpBothWays(a, b);
+  await udpBothWays(a, b, mtu);
+}
