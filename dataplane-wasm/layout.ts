@@ -36,7 +36,7 @@ export const PAGE: usize = 65536; // of WebAssembly
  *   EPOCH      control increments; a worker copies it to its own context before each round
  *   FDB_COUNT  entries in all, learned and static: atomic add by whoever inserts or removes
  *   VTEP_LOCK  holder's slot + 1, or 0: compare-and-swap by control and workers
- *   KICK_SEQ   one word a stripe: odd while an entry moves between its two buckets
+ *   KICK_SEQ   one word a stripe: stepped when an entry is in both of its buckets, before it leaves the old one
  *   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
  */
 export const SYSTEM: usize = PAGE; // page 0 stays empty, so that address 0 is never valid
@@ -70,11 +70,11 @@ export const SYSTEM_END: usize = SYSTEM + PAGE;
  *   key    0 mac (6, wire order) | 6 network id (2); 0 is a free slot
  *   value  bits 60 kind (4) | 40 id (20) | 32 generation (8) | 24 flags (8) | 8 stamp (16) | 0 tag (8)
  *
- * Writers hold the locks of both buckets of a key, lower address first, and store value before key on insert,
- * key = 0 on removal. A value alone may change by compare-and-swap without the lock (stamp, move). Readers take
- * no lock: SIMD compare, load value, tag must match, load key again. A kick copies an entry to its other bucket
- * before it deletes the old one, inside an odd KICK_SEQ of the key's stripe; a reader that misses looks again
- * when the word was odd or has changed.
+ * Whoever changes a slot holds its bucket's lock; whoever inserts a key holds the locks of both of its buckets. Value
+ * before key on insert; key = 0, then value = 0 on removal. A stamp alone may change by compare-and-swap without the
+ * lock. Readers take no lock: SIMD compare, load value, load key again, tag must match. A kick copies an entry to its
+ * other bucket, steps the KICK_SEQ of the key's stripe, then deletes the old one; a reader that misses looks again when
+ * the word has changed meanwhile.
  */
 export const FDB_BUCKET_SLOTS: u32 = 4;
 export const FDB_BUCKET_SIZE: usize = 64;
@@ -230,6 +230,7 @@ export const LISTS_END: usize = LISTS + LISTS_SIZE;
 export const EVENT_RING: u32 = 4096;
 export const EVENT_HEAD: usize = 0; // u32, the producer's line
 export const EVENT_LOST: usize = 8; // u64, the producer's line
+export const EVENT_LIMIT_CLOCK: usize = 16; // u32, the producer's line: clock + 1 of the last limit event, 0 none yet
 export const EVENT_TAIL: usize = 64; // u32, control's line
 export const EVENT_RECORDS: usize = 128;
 export const EVENT_KIND: usize = 0; // u8
@@ -264,6 +265,10 @@ export const CONTEXT_NEXT: usize = CONTEXT_PENDING + 4; // u32: index of the inp
 export const CONTEXT_FLOOD: usize = CONTEXT_NEXT + 4; // u32: index of the next copy of that input
 export const CONTEXT_SEGMENT: usize = CONTEXT_FLOOD + 4; // u32: next segment of that input
 export const CONTEXT_FLAGS: usize = CONTEXT_SEGMENT + 4; // u32: CONTEXT_FLAG_*
+export const CONTEXT_COUNT: usize = CONTEXT_FLAGS + 4; // u32: inputs of the current batch
+export const CONTEXT_TOUCHED: usize = CONTEXT_COUNT + 4; // u32: what the first stage of a batch read, so that its loads are not dropped
+export const CONTEXT_ICMP_CLOCK: usize = CONTEXT_TOUCHED + 4; // u32: the second that CONTEXT_ICMP_SENT belongs to
+export const CONTEXT_ICMP_SENT: usize = CONTEXT_ICMP_CLOCK + 4; // u32: `too big` messages of that second
 export const CONTEXT_EPOCH: usize = 64; // u32: the epoch this worker has seen; a line of its own, control reads
 export const CONTEXT_STATE: usize = CONTEXT_EPOCH + 4; // u32: WORKER_STATE_*
 export const CONTEXT_BUSY_NS: usize = CONTEXT_EPOCH + 8; // u64: time not spent waiting
@@ -299,7 +304,8 @@ export const WORKERS_END: usize = WORKERS + WORKER_SLOTS * WORKER_SIZE;
  *   0 header ptr | 4 header len | 8 payload ptr | 12 payload len | 16 buffer ptr | 20 attachment |
  *   24 network (2) | 26 group id (2) | 28 outer port (2) | 30 outer TOS (1) | 31 outer TTL (1) | 32 outer address (16) |
  *   48 verdict (1) | 49 drop (1) | 50 flags (2) | 52 entry | 56 target | 60 target kind (1) | 61 result (1) | 62 origin (2) |
- *   64 virtio-net header (24) | 88 scratch of the batch functions (40)
+ *   64 virtio-net header (24) |
+ *   88 inner (8) | 96 payload sum (8) | 104 flood list | 108 source VTEP | 112 copies | 116 spare (12)
  */
 export const DESC_HEADER_PTR: usize = 0;
 export const DESC_HEADER_LEN: usize = DESC_HEADER_PTR + 4;
@@ -322,12 +328,17 @@ export const DESC_TARGET_KIND: usize = DESC_TARGET + 4; // u8: outputs: FDB_KIND
 export const DESC_RESULT: usize = DESC_TARGET_KIND + 1; // u8: inputs: RESULT_* bits, set by settle
 export const DESC_ORIGIN: usize = DESC_RESULT + 1; // u16: outputs: index of the input
 export const DESC_VIRTIO: usize = 64; // struct virtio_net_hdr_v1_hash_tunnel, 24 B
-export const DESC_SCRATCH: usize = DESC_VIRTIO + 24;
-export const DESC_SCRATCH_SIZE: usize = 40;
+export const DESC_INNER: usize = DESC_VIRTIO + 24; // u64, inputs: what parseInner found (wire/inner.ts)
+export const DESC_PAYLOAD_SUM: usize = DESC_INNER + 8; // u64, inputs: checksum of a flooded payload, counted once for all copies
+export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow
+export const DESC_SOURCE_VTEP: usize = DESC_FLOOD_LIST + 4; // u32, inputs of decap: the sending VTEP
+export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it
+export const DESC_SPARE: usize = DESC_COPIES + 4; // 12 B
 
 export const DESC_FLAG_OUTER: u32 = 1; // decap: the outer headers are part of the payload, checksums unverified
 export const DESC_FLAG_FRAGMENT: u32 = 2; // decap: the datagram came in fragments
 export const DESC_FLAG_TRUNCATED: u32 = 4; // the frame was longer than its buffer
+export const DESC_FLAG_UNFINISHED: u32 = 8; // decap's own: the inner TCP or UDP checksum is the pseudo-header sum only
 
 /** What a driver's send made of an output; settle turns it into the Drop of the direction and the target. */
 export const SEND_OK: u32 = 0;
