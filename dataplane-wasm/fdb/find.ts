@@ -2,8 +2,9 @@
 //
 // Three things make that right. A slot's value is stored before its key and the key is cleared before the value, so
 // that value, then key again, then the tag prove that the value was the key's. A kick has both copies in place
-// when it steps KICK_SEQ, so that a lookup that saw neither has seen the step. And a slot that fails the proof
-// starts the lookup again: the entry may have gone to the bucket that was already searched.
+// when it steps KICK_SEQ, so that a lookup that saw neither sees the step; the SIMD compare is a hint that atomic loads
+// confirm, hit or miss. And a slot that fails the proof starts the lookup again: the entry may have gone to the
+// bucket that was already searched.
 
 import {
   FDB_BUCKET_VALUES,
@@ -54,15 +55,8 @@ export function findSlot(key: u64, h: u64): usize {
   let slot = inline.always(slotIn(first, key));
   if (slot !== NO_SLOT) return slot;
   const second = fdbOtherBucket(first, fdbTag(h));
-  const stripe = fdbStripe(h);
-  for (let i: u32 = 0; i < RETRIES; i++) {
-    const before = atomic.load<u32>(stripe);
-    slot = inline.always(slotIn(second, key));
-    if (slot !== NO_SLOT) return slot;
-    slot = inline.always(slotIn(first, key)); // it may have come back from the second
-    if (slot !== NO_SLOT || atomic.load<u32>(stripe) === before) return slot;
-  }
-  return NO_SLOT;
+  slot = inline.always(slotIn(second, key));
+  return slot !== NO_SLOT ? slot : searchAgain(first, second, key, fdbStripe(h));
 }
 
 /** Address of the slot of a bucket that holds the key (0: a free slot), or NO_SLOT. */
@@ -73,4 +67,23 @@ export function slotIn(bucket: usize, key: u64): usize {
     i16x8.narrow_i32x4_s(i64x2.eq(v128.load(bucket), keys), i64x2.eq(v128.load(bucket, 16), keys)),
   );
   return match === 0 ? NO_SLOT : bucket + ((<usize>ctz<i32>(match)) << 1);
+}
+
+/** Proves a miss, with loads that are ordered among themselves, or finds the key after all. */
+function searchAgain(first: usize, second: usize, key: u64, stripe: usize): usize {
+  for (let i: u32 = 0; i < RETRIES; i++) {
+    const before = atomic.load<u32>(stripe);
+    let slot = orderedSlotIn(first, key);
+    if (slot === NO_SLOT) slot = orderedSlotIn(second, key);
+    if (slot !== NO_SLOT || atomic.load<u32>(stripe) === before) return slot;
+  }
+  return NO_SLOT;
+}
+
+function orderedSlotIn(bucket: usize, key: u64): usize {
+  if (atomic.load<u64>(bucket) === key) return bucket;
+  if (atomic.load<u64>(bucket, 8) === key) return bucket + 8;
+  if (atomic.load<u64>(bucket, 16) === key) return bucket + 16;
+  if (atomic.load<u64>(bucket, 24) === key) return bucket + 24;
+  return NO_SLOT;
 }

