@@ -1,6 +1,39 @@
-export function initialise(): void {}
+// What the module offers to control and to the workers; control/dataplane.ts has the contracts.
 
+import { checkDescriptor } from "./descriptor";
+import { flowHashOf, outerSrcPortOf } from "./flow";
+import { CONSTANTS } from "./layout";
+import { fold, sumBytes } from "./wire/checksum";
+import { ETH_LEN } from "./wire/ethernet";
+import { parseInner } from "./wire/inner";
+
+export { decapBatch } from "./decap";
+export { encapBatch } from "./encap";
 export { fdbFlush, fdbRemove, fdbSet, fdbSweep } from "./fdb/control";
 export { fdbGet } from "./fdb/find";
 export { fdbLearn } from "./fdb/learn";
 export { releaseLocks } from "./fdb/lock";
+export { decapSettle, encapSettle } from "./settle";
+export { accessAllow, accessDeny } from "./tables/access";
+export { vtepFind, vtepIntern, vtepRemove, vtepRewrite } from "./tables/vtep";
+
+/** Writes the patterns that loops load instead of literals. Once, by control, before anything else runs. */
+export function initialise(): void {
+  checkDescriptor();
+  memory.fill(CONSTANTS, 0, 16);
+}
+
+/** Flow hash of a frame; 0 if it is shorter than an Ethernet header. */
+export function flowHash(frame: usize, length: u32): u32 {
+  return length < ETH_LEN ? 0 : flowHashOf(frame, parseInner(frame, length));
+}
+
+/** The outer source port of a hash, host order. */
+export function outerSourcePort(hash: u32): u32 {
+  return outerSrcPortOf(hash);
+}
+
+/** One's complement sum of `length` bytes, folded to 16 bits, not inverted, in words as loaded little-endian. */
+export function checksumSum(from: usize, length: u32, initial: u32): u32 {
+  return fold(sumBytes(from, length, initial));
+}

@@ -81,7 +81,7 @@ export const FDB_BUCKET_SIZE: usize = 64;
 export const FDB_BUCKET_VALUES: usize = 32; // offset of the first value
 export const FDB_BUCKETS_MAX: u32 = 2097152; // 4M entries at half load
 export const FDB: usize = SYSTEM_END;
-export const FDB_END: usize = FDB + FDB_BUCKETS_MAX * FDB_BUCKET_SIZE;
+export const FDB_END: usize = FDB + FDB_BUCKET_SIZE * FDB_BUCKETS_MAX;
 
 export const FDB_KIND_DROP: u32 = 0;
 export const FDB_KIND_ATTACHMENT: u32 = 1;
@@ -101,15 +101,15 @@ export const FDB_FLAG_OWN: u32 = 2; // the MAC of one of our own ports; always s
 
 /** FDB_LOCKS: u32 a bucket, the holder's worker slot + 1, or 0. */
 export const FDB_LOCKS: usize = FDB_END;
-export const FDB_LOCKS_END: usize = FDB_LOCKS + FDB_BUCKETS_MAX * 4;
+export const FDB_LOCKS_END: usize = FDB_LOCKS + 4 * FDB_BUCKETS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
  * VNI_TABLE: u16 network id for each of 2^24 VNIs, one table per (underlay, destination port). Control stores
  * the id after the network's record is whole, and 0 before the record goes; workers load.
  */
 export const VNI_TABLE: usize = FDB_LOCKS_END;
-export const VNI_TABLE_SIZE: usize = VNIS * 2;
-export const VNI_TABLE_END: usize = VNI_TABLE + DECAP_TABLES * VNI_TABLE_SIZE;
+export const VNI_TABLE_SIZE: usize = 2 * VNIS;
+export const VNI_TABLE_END: usize = VNI_TABLE + VNI_TABLE_SIZE * DECAP_TABLES;
 
 /* ---------------------------------------------------------------------------------------------------------
  * NETWORKS: 128 B each. Line 0: control writes, workers read; FLOOD_LIST, PREFIXES and GENERATION are switched
@@ -134,7 +134,7 @@ export const NETWORK_FLAG_LEARNING: u32 = 2;
 export const NETWORK_FLAG_DROP_VLAN: u32 = 4; // innerVlan: drop
 
 export const NETWORKS: usize = VNI_TABLE_END;
-export const NETWORKS_END: usize = NETWORKS + NETWORKS_MAX * NETWORK_SIZE;
+export const NETWORKS_END: usize = NETWORKS + NETWORK_SIZE * NETWORKS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
  * ATTACHMENTS: 64 B each. (port, VLAN rule): what an FDB entry or a flood list points at. Control writes, FLAGS last.
@@ -149,15 +149,15 @@ export const ATTACHMENT_SIZE: usize = 64;
 export const ATTACHMENT_FLAG_LIVE: u32 = 1;
 
 export const ATTACHMENTS: usize = NETWORKS_END;
-export const ATTACHMENTS_END: usize = ATTACHMENTS + ATTACHMENTS_MAX * ATTACHMENT_SIZE;
+export const ATTACHMENTS_END: usize = ATTACHMENTS + ATTACHMENT_SIZE * ATTACHMENTS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
  * PORT_QUEUES: i32 file descriptor for each (port, worker), -1 or 0 none: what that worker reads and writes.
  * Control stores it before the descriptor joins the worker's epoll set.
  */
 export const PORT_QUEUES: usize = ATTACHMENTS_END;
-export const PORT_QUEUES_SIZE: usize = WORKERS_MAX * 4; // of one port
-export const PORT_QUEUES_END: usize = PORT_QUEUES + PORTS_MAX * PORT_QUEUES_SIZE;
+export const PORT_QUEUES_SIZE: usize = 4 * WORKERS_MAX; // of one port
+export const PORT_QUEUES_END: usize = PORT_QUEUES + PORT_QUEUES_SIZE * PORTS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
  * VTEPS. VTEP_POINTERS: u32 address of the record of each id, 0 none. VTEP_RECORDS: immutable once a pointer names them; control replaces a record by writing
@@ -186,14 +186,14 @@ export const VTEP_FLAG_SOURCE: u32 = 4; // some network allows it as a source
 export const VTEP_FLAG_LEARNED: u32 = 8; // made on receipt, by a prefix of an allow list
 
 export const VTEP_POINTERS: usize = PORT_QUEUES_END;
-export const VTEP_POINTERS_END: usize = VTEP_POINTERS + VTEPS_MAX * 4;
+export const VTEP_POINTERS_END: usize = VTEP_POINTERS + 4 * VTEPS_MAX;
 export const VTEP_RECORDS_MAX: u32 = VTEPS_MAX * 2; // record 2*id and 2*id + 1 belong to id: a replacement takes the other one
 export const VTEP_RECORDS: usize = VTEP_POINTERS_END;
-export const VTEP_RECORDS_END: usize = VTEP_RECORDS + VTEP_RECORDS_MAX * VTEP_RECORD_SIZE;
+export const VTEP_RECORDS_END: usize = VTEP_RECORDS + VTEP_RECORD_SIZE * VTEP_RECORDS_MAX;
 export const VTEP_INDEX_SLOTS: u32 = 65536;
 export const VTEP_INDEX_DELETED: u32 = 0xffffffff;
 export const VTEP_INDEX: usize = VTEP_RECORDS_END;
-export const VTEP_INDEX_END: usize = VTEP_INDEX + VTEP_INDEX_SLOTS * 4;
+export const VTEP_INDEX_END: usize = VTEP_INDEX + 4 * VTEP_INDEX_SLOTS;
 
 /* ---------------------------------------------------------------------------------------------------------
  * ACCESS: which VTEP may send into which network. u32 keys `network << 16 | vtep`, buckets of 16 keys, bucket-wise
@@ -204,7 +204,7 @@ export const ACCESS_BUCKET_SIZE: usize = 64;
 export const ACCESS_BUCKET_SLOTS: u32 = 16;
 export const ACCESS_DELETED: u32 = 0xffffffff;
 export const ACCESS: usize = VTEP_INDEX_END;
-export const ACCESS_END: usize = ACCESS + ACCESS_BUCKETS * ACCESS_BUCKET_SIZE;
+export const ACCESS_END: usize = ACCESS + ACCESS_BUCKET_SIZE * ACCESS_BUCKETS;
 
 /* ---------------------------------------------------------------------------------------------------------
  * LISTS: control allocates; a list is immutable once a pointer names it, and freed an epoch after it lost it.
@@ -246,9 +246,9 @@ export const EVENT_LEARNED: u32 = 1;
 export const EVENT_MOVED: u32 = 2;
 export const EVENT_AGED: u32 = 3;
 export const EVENT_LIMIT: u32 = 4;
-export const EVENT_RING_SIZE: usize = EVENT_RECORDS + EVENT_RING * EVENT_SIZE;
+export const EVENT_RING_SIZE: usize = EVENT_RECORDS + EVENT_SIZE * EVENT_RING;
 export const EVENTS: usize = LISTS_END;
-export const EVENTS_END: usize = EVENTS + WORKER_SLOTS * EVENT_RING_SIZE;
+export const EVENTS_END: usize = EVENTS + EVENT_RING_SIZE * WORKER_SLOTS;
 
 /* ---------------------------------------------------------------------------------------------------------
  * WORKERS: everything of one worker slot but its packet buffers and counters. Only that worker writes, except
@@ -287,14 +287,14 @@ export const WORKER_COMMAND_STOP: u32 = 1;
 
 export const WORKER_INPUTS: usize = CONTEXT_SIZE;
 export const DESC_SIZE: usize = 128;
-export const WORKER_OUTPUTS: usize = WORKER_INPUTS + INPUTS_MAX * DESC_SIZE;
-export const WORKER_HEADERS: usize = WORKER_OUTPUTS + OUTPUTS_MAX * DESC_SIZE;
+export const WORKER_OUTPUTS: usize = WORKER_INPUTS + DESC_SIZE * INPUTS_MAX;
+export const WORKER_HEADERS: usize = WORKER_OUTPUTS + DESC_SIZE * OUTPUTS_MAX;
 export const HEADER_SLOT_SIZE: usize = 128;
-export const WORKER_IO: usize = WORKER_HEADERS + OUTPUTS_MAX * HEADER_SLOT_SIZE;
+export const WORKER_IO: usize = WORKER_HEADERS + HEADER_SLOT_SIZE * OUTPUTS_MAX;
 export const WORKER_IO_SIZE: usize = 524288;
 export const WORKER_SIZE: usize = WORKER_IO + WORKER_IO_SIZE;
 export const WORKERS: usize = EVENTS_END;
-export const WORKERS_END: usize = WORKERS + WORKER_SLOTS * WORKER_SIZE;
+export const WORKERS_END: usize = WORKERS + WORKER_SIZE * WORKER_SLOTS;
 
 /* ---------------------------------------------------------------------------------------------------------
  * Descriptor, 128 B. A driver's receive fills an input; a batch function fills outputs; a driver's send takes
@@ -381,8 +381,8 @@ export const HEADROOM: usize = 256;
 export const FRAME_MAX: usize = 65535;
 export const BUFFER_SIZE: usize = 65856; // 1029 lines: 256 + 65,600
 export const BUFFERS: usize = WORKERS_END;
-export const BUFFERS_SIZE: usize = INPUTS_MAX * BUFFER_SIZE; // of one worker slot
-export const BUFFERS_END: usize = BUFFERS + WORKER_SLOTS * BUFFERS_SIZE;
+export const BUFFERS_SIZE: usize = BUFFER_SIZE * INPUTS_MAX; // of one worker slot
+export const BUFFERS_END: usize = BUFFERS + BUFFERS_SIZE * WORKER_SLOTS;
 
 /* ---------------------------------------------------------------------------------------------------------
  * Counters, u64, per worker slot: only that worker adds, anybody sums. Row 0 of the network counters takes what
@@ -406,8 +406,8 @@ export const COUNTER_ICMP: usize = COUNTER_ECN_ALARM + 8; // `too big` messages 
 export const COUNTER_DROPS: usize = 128; // one u64 for each member of Drop
 export const NETWORK_COUNTERS_SIZE: usize = 448;
 export const NETWORK_COUNTERS: usize = BUFFERS_END;
-export const NETWORK_COUNTERS_WORKER: usize = NETWORKS_MAX * NETWORK_COUNTERS_SIZE;
-export const NETWORK_COUNTERS_END: usize = NETWORK_COUNTERS + WORKER_SLOTS * NETWORK_COUNTERS_WORKER;
+export const NETWORK_COUNTERS_WORKER: usize = NETWORK_COUNTERS_SIZE * NETWORKS_MAX;
+export const NETWORK_COUNTERS_END: usize = NETWORK_COUNTERS + NETWORK_COUNTERS_WORKER * WORKER_SLOTS;
 
 export const VTEP_COUNTER_FRAMES_ENCAP: usize = 0;
 export const VTEP_COUNTER_FRAMES_DECAP: usize = 8;
@@ -417,13 +417,13 @@ export const VTEP_COUNTER_DROPS_ENCAP: usize = 32;
 export const VTEP_COUNTER_DROPS_DECAP: usize = 40;
 export const VTEP_COUNTERS_SIZE: usize = 64;
 export const VTEP_COUNTERS: usize = NETWORK_COUNTERS_END;
-export const VTEP_COUNTERS_WORKER: usize = VTEPS_MAX * VTEP_COUNTERS_SIZE;
-export const VTEP_COUNTERS_END: usize = VTEP_COUNTERS + WORKER_SLOTS * VTEP_COUNTERS_WORKER;
+export const VTEP_COUNTERS_WORKER: usize = VTEP_COUNTERS_SIZE * VTEPS_MAX;
+export const VTEP_COUNTERS_END: usize = VTEP_COUNTERS + VTEP_COUNTERS_WORKER * WORKER_SLOTS;
 
 /** BATCHES: per worker slot, a histogram of batch sizes: u64 for batches of up to 1, 2, 4 ... 256 frames, then sum and count. */
 export const BATCHES_SIZE: usize = 128;
 export const BATCHES: usize = VTEP_COUNTERS_END;
-export const BATCHES_END: usize = BATCHES + WORKER_SLOTS * BATCHES_SIZE;
+export const BATCHES_END: usize = BATCHES + BATCHES_SIZE * WORKER_SLOTS;
 
 export const MEMORY_END: usize = BATCHES_END;
 export const MEMORY_PAGES: u32 = (MEMORY_END + PAGE - 1) >>> 16;

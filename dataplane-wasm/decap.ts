@@ -1,0 +1,306 @@
+// Underlay to overlay: datagrams from VTEPs find their ports, in the order of checks that the drop list has.
+//
+// Everything here came from the network and is hostile until checked. The verdicts on the last sender are kept in locals from
+// one datagram to the next, because datagrams come in runs.
+
+import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
+import { checksumUnfinished, unfinishChecksum } from "./checksums";
+import { addCounter, networkRow } from "./counters";
+import { type Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
+import { Drop } from "./drop";
+import { emitPort } from "./emit";
+import { fdbFind, fdbLive } from "./fdb/find";
+import { fdbBucket, fdbHash } from "./fdb/hash";
+import { learn } from "./fdb/learn";
+import { LEARN_OWN, LEARN_STATIC_CONFLICT } from "./fdb/outcome";
+import {
+  ATTACHMENT_FLAG_LIVE,
+  ATTACHMENT_FLAGS,
+  ATTACHMENT_MTU,
+  ATTACHMENT_SIZE,
+  ATTACHMENTS,
+  CONTEXT_FLOOD,
+  CONTEXT_NEXT,
+  COUNTER_ECN_ALARM,
+  DESC_FLAG_FRAGMENT,
+  DESC_FLAG_OUTER,
+  DESC_FLAG_TRUNCATED,
+  DESC_FLAG_UNFINISHED,
+  DESC_OUTER_ADDRESS,
+  FDB_KIND_ATTACHMENT,
+  FDB_KIND_DROP,
+  FDB_KIND_VTEP,
+  FDB_VALUE_ID_MASK,
+  FDB_VALUE_ID_SHIFT,
+  FDB_VALUE_KIND_SHIFT,
+  FLOOD_ATTACHMENT_COUNT,
+  FLOOD_IDS,
+  NETWORK_FLAG_DROP_VLAN,
+  NETWORK_FLAGS,
+  NETWORK_FLOOD_LIST,
+  NETWORK_MTU,
+  NETWORK_SIZE,
+  NETWORKS,
+  OUTPUTS_MAX,
+  SYSTEM_RESERVED_MASK,
+  VERDICT_FLOOD,
+  VERDICT_NONE,
+  VERDICT_UNICAST,
+  VNI_TABLE,
+} from "./layout";
+import { portVirtio, portVirtioTail, VIRTIO_TOO_BIG } from "./offload";
+import { readOuter } from "./receive-outer";
+import { accessCheck, sourceVtep } from "./tables/access";
+import { checksumUpdate } from "./wire/checksum";
+import { ECN_ALARM, ECN_DROP, ECN_FIELD, ecnDecap } from "./wire/ecn";
+import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
+import { INNER_TAGGED, innerEcn, innerFlags, innerKind, innerL3, L3_IPV4, L3_NONE, parseInner } from "./wire/inner";
+import { IPV4_CHECKSUM, IPV4_VERSION_IHL } from "./wire/ipv4";
+import { storeIpv6Ecn } from "./wire/ipv6";
+import { VXLAN_FLAG_I, VXLAN_FLAGS, VXLAN_LEN, vxlanVni } from "./wire/vxlan";
+
+const NETWORK_KEY_SHIFT: u64 = 48;
+
+/**
+ * Takes inputs 0 to count - 1 of a worker and makes outputs of them.
+ * @param count the same in every call of one batch, at most INPUTS_MAX
+ * @returns outputs ready to send; call again while CONTEXT_PENDING is not 0
+ */
+export function decapBatch(worker: u32, count: u32): u32 {
+  const context = workerContext(worker);
+  if (batchBegins(worker, count) && batchTouches()) touchBuckets(worker, count);
+  let outputs: u32 = 0;
+  let next = load<u32>(context, CONTEXT_NEXT);
+  let addressLow: u64 = 0;
+  let addressHigh: u64 = 0;
+  let vtep: u32 = 0;
+  let allowedIn: u32 = 0;
+  for (; next < count; next++) {
+    const cursor = load<u32>(context, CONTEXT_FLOOD);
+    if (outputs == OUTPUTS_MAX) {
+      batchPause(context, next, cursor);
+      return outputs;
+    }
+    const input = inputAt(worker, next);
+    if (input.verdict == VERDICT_NONE && tunnelHeaderWhole(input)) {
+      if (vtep == 0 || input.outerAddressHigh != addressHigh || input.outerAddressLow != addressLow) {
+        vtep = sourceVtep(worker, changetype<usize>(input) + DESC_OUTER_ADDRESS);
+        addressLow = input.outerAddressLow;
+        addressHigh = input.outerAddressHigh;
+        allowedIn = 0;
+      }
+      input.sourceVtep = vtep;
+      const network = networkOf(input, vtep);
+      if (network != 0) {
+        input.network = <u16>network;
+        if (network != allowedIn && accessCheck(worker, network, vtep)) allowedIn = network;
+        if (network == allowedIn) outputs = decapFrame(worker, next, input, outputs, network, vtep);
+        else dropInput(input, Drop.DecapVtepNotInNetwork);
+      }
+    }
+    if (input.verdict == VERDICT_FLOOD) {
+      const copied = floodCopies(worker, next, input, outputs, cursor);
+      outputs = <u32>copied;
+      const resumeAt = <u32>(copied >> 32);
+      if (resumeAt != 0) {
+        batchPause(context, next, resumeAt);
+        return outputs;
+      }
+      if (cursor != 0) store<u32>(context, 0, CONTEXT_FLOOD);
+    }
+  }
+  batchPause(context, count, 0);
+  return outputs;
+}
+
+function networkPtr(network: u32): usize {
+  return NETWORKS + <usize>network * NETWORK_SIZE;
+}
+
+function attachmentPtr(attachment: u32): usize {
+  return ATTACHMENTS + <usize>attachment * ATTACHMENT_SIZE;
+}
+
+function networkOfVni(vni: u32): u32 {
+  return <u32>atomic.load<u16>(VNI_TABLE + ((<usize>vni) << 1));
+}
+
+/** First stage for large tables: starts the cache misses of the whole batch together. */
+function touchBuckets(worker: u32, count: u32): void {
+  let seen: u64 = 0;
+  for (let n: u32 = 0; n < count; n++) {
+    const input = inputAt(worker, n);
+    if (input.flags & DESC_FLAG_OUTER || input.payloadLen < VXLAN_LEN + ETH_LEN) continue;
+    const network = (<u64>networkOfVni(vxlanVni(input.payloadPtr))) << NETWORK_KEY_SHIFT;
+    const frame: usize = input.payloadPtr + VXLAN_LEN;
+    seen ^= load<u64>(fdbBucket(fdbHash(sourceMac(frame) | network)));
+    seen ^= load<u64>(fdbBucket(fdbHash(loadMac(frame + ETH_DST) | network)));
+  }
+  batchTouched(workerContext(worker), seen);
+}
+
+/** Checks 1 and 2: fragment, length, outer checksum. Afterwards the payload starts at the tunnel header. */
+function tunnelHeaderWhole(input: Descriptor): bool {
+  if (input.flags & DESC_FLAG_FRAGMENT) {
+    dropInput(input, Drop.DecapFragment);
+    return false;
+  }
+  if (input.flags & DESC_FLAG_OUTER) return readOuter(input);
+  if (input.flags & DESC_FLAG_TRUNCATED || input.payloadLen < VXLAN_LEN) {
+    dropInput(input, Drop.DecapTruncated);
+    return false;
+  }
+  return true;
+}
+
+/** Checks 3 to 6: the sender, the flags, the VNI. Returns the network id, or 0 with the input dropped. */
+function networkOf(input: Descriptor, vtep: u32): u32 {
+  const tunnel: usize = input.payloadPtr;
+  if (vtep == 0) {
+    dropInput(input, Drop.DecapVtepNotAllowed);
+    return 0;
+  }
+  if (!(load<u8>(tunnel, VXLAN_FLAGS) & VXLAN_FLAG_I)) {
+    dropInput(input, Drop.DecapFlagIClear);
+    return 0;
+  }
+  // RFC 7348 section 5: reserved bits are ignored on receipt, unless the operator asked otherwise.
+  if (load<u64>(tunnel) & load<u64>(SYSTEM_RESERVED_MASK)) {
+    dropInput(input, Drop.DecapReservedBits);
+    return 0;
+  }
+  const network = networkOfVni(vxlanVni(tunnel));
+  if (network == 0) dropInput(input, Drop.DecapUnknownVni);
+  return network;
+}
+
+/** Checks 7 to 11, from the inner frame to its port. Returns the new number of outputs. */
+function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, network: u32, vtep: u32): u32 {
+  const net = networkPtr(network);
+  const frame: usize = input.payloadPtr + VXLAN_LEN;
+  const len = input.payloadLen - VXLAN_LEN;
+  input.payloadPtr = <u32>frame;
+  input.payloadLen = len;
+  if (len < ETH_LEN) {
+    dropInput(input, Drop.DecapInnerShort);
+    return outputs;
+  }
+  const source = sourceMac(frame);
+  if (source == 0 || macIsMulticast(source)) {
+    dropInput(input, Drop.DecapSourceMacInvalid);
+    return outputs;
+  }
+  const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
+  const sourceKey = source | networkBits;
+  const learned = learn(worker, net, network, sourceKey, fdbHash(sourceKey), FDB_KIND_VTEP, vtep);
+  if (learned == LEARN_OWN) {
+    dropInput(input, Drop.DecapSourceMacOwn);
+    return outputs;
+  }
+  if (learned == LEARN_STATIC_CONFLICT) {
+    dropInput(input, Drop.DecapStaticConflict);
+    return outputs;
+  }
+  const inner = parseInner(frame, len);
+  input.inner = inner;
+  if (!applyEcn(worker, input, frame, inner)) {
+    dropInput(input, Drop.DecapEcn);
+    return outputs;
+  }
+  if (innerFlags(inner) & INNER_TAGGED && load<u32>(net, NETWORK_FLAGS) & NETWORK_FLAG_DROP_VLAN) {
+    dropInput(input, Drop.DecapInnerVlan);
+    return outputs;
+  }
+  if (innerKind(inner) != L3_NONE) noteChecksum(input, frame, len, inner, load<u32>(net, NETWORK_MTU));
+
+  const destination = loadMac(frame + ETH_DST);
+  if (macIsMulticast(destination)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  const key = destination | networkBits;
+  const value = fdbFind(key, fdbHash(key));
+  if (!fdbLive(value, net)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  const kind = <u32>(value >> FDB_VALUE_KIND_SHIFT);
+  const id = <u32>(value >> FDB_VALUE_ID_SHIFT) & FDB_VALUE_ID_MASK;
+  input.entry = id;
+  if (kind != FDB_KIND_ATTACHMENT) {
+    dropInput(input, kind == FDB_KIND_DROP ? Drop.DecapFiltered : Drop.DecapSplitHorizon);
+    return outputs;
+  }
+  const to = attachmentPtr(id);
+  if (!(load<u32>(to, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
+  if (virtio == VIRTIO_TOO_BIG) {
+    dropInput(input, Drop.DecapTooBig);
+    return outputs;
+  }
+  input.verdict = <u8>VERDICT_UNICAST;
+  emitPort(worker, outputs, index, id, virtio, portVirtioTail(input));
+  return outputs + 1;
+}
+
+/** RFC 6040 section 4.2. False: drop. */
+function applyEcn(worker: u32, input: Descriptor, frame: usize, inner: u64): bool {
+  const kind = innerKind(inner);
+  if (kind == L3_NONE) return true;
+  const before = innerEcn(frame, inner);
+  const outcome = ecnDecap(before, <u32>input.outerTos & ECN_FIELD);
+  if (outcome & ECN_DROP) return false;
+  if (outcome & ECN_ALARM) addCounter(networkRow(worker, input.network) + COUNTER_ECN_ALARM, 1);
+  const after = outcome & ECN_FIELD;
+  if (after == before) return true;
+  const ip = frame + innerL3(inner);
+  if (kind == L3_IPV4) {
+    const word = <u32>load<u16>(ip, IPV4_VERSION_IHL);
+    const changed = (word & ~(ECN_FIELD << 8)) | (after << 8); // the TOS is the high byte of the little-endian word
+    store<u16>(ip, <u16>changed, IPV4_VERSION_IHL);
+    store<u16>(ip, <u16>checksumUpdate(load<u16>(ip, IPV4_CHECKSUM), word, changed), IPV4_CHECKSUM);
+  } else {
+    storeIpv6Ecn(ip, after);
+  }
+  return true;
+}
+
+/** Marks an unfinished inner checksum; gives up the finished one of a packet that has to be cut for the ports. */
+function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu: u32): void {
+  if (checksumUnfinished(frame, inner) || (len > mtu + innerL3(inner) && unfinishChecksum(frame, inner))) {
+    input.flags |= <u16>DESC_FLAG_UNFINISHED;
+  }
+}
+
+/** Split horizon: what came from a VTEP is flooded to ports only. */
+function beginFlood(input: Descriptor, net: usize): void {
+  const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
+  if (list == 0) {
+    dropInput(input, Drop.DecapNoDestination);
+    return;
+  }
+  input.verdict = <u8>VERDICT_FLOOD;
+  input.floodList = <u32>list;
+}
+
+/** Emits copies from `cursor` on. Returns outputs | resume cursor << 32; 0 there means that all are out. */
+function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor: u32): u64 {
+  const list: usize = input.floodList;
+  const total = load<u32>(list, FLOOD_ATTACHMENT_COUNT);
+  const tail = portVirtioTail(input);
+  let outputs = at;
+  for (let n = cursor; n < total; n++) {
+    if (outputs == OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
+    const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
+    const to = attachmentPtr(id);
+    if (!(load<u32>(to, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) continue;
+    const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
+    if (virtio == VIRTIO_TOO_BIG) input.drop = <u8>Drop.DecapTooBig;
+    else emitPort(worker, outputs++, index, id, virtio, tail);
+  }
+  if (input.copies == 0) dropInput(input, input.drop != Drop.None ? input.drop : Drop.DecapNoDestination);
+  return outputs;
+}

@@ -1,0 +1,51 @@
+// Outputs: what a batch function hands to the drivers.
+
+import { type Descriptor, inputAt, outputAt } from "./descriptor";
+import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
+
+/** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */
+function emit(worker: u32, at: u32, index: u32, kind: u32, target: u32): Descriptor {
+  const input = inputAt(worker, index);
+  const output = outputAt(worker, at);
+  output.payloadPtr = input.payloadPtr;
+  output.payloadLen = input.payloadLen;
+  output.bufferPtr = input.bufferPtr;
+  output.network = input.network;
+  output.target = target;
+  output.targetKind = <u8>kind;
+  output.drop = <u8>SEND_OK;
+  output.origin = <u16>index;
+  input.copies++;
+  // The count in the buffer is what a driver that completes later waits for.
+  store<u32>(input.bufferPtr, load<u32>(input.bufferPtr) + 1);
+  return output;
+}
+
+/** An output for a VTEP: `headerLen` bytes of outer headers that end at `headerEnd`, then the payload. */
+export function emitUnderlay(
+  worker: u32,
+  at: u32,
+  index: u32,
+  vtep: u32,
+  headerEnd: usize,
+  headerLen: u32,
+  srcPort: u32,
+): void {
+  const output = emit(worker, at, index, FDB_KIND_VTEP, vtep);
+  output.headerPtr = <u32>headerEnd - headerLen;
+  output.headerLen = headerLen;
+  output.outerPort = <u16>srcPort;
+  output.virtio0 = 0;
+  output.virtio1 = 0;
+  output.virtio2 = 0;
+}
+
+/** An output for a port, with the virtio-net header's first 16 bytes as given (the rest is zero). */
+export function emitPort(worker: u32, at: u32, index: u32, attachment: u32, virtio0: u64, virtio1: u64): void {
+  const output = emit(worker, at, index, FDB_KIND_ATTACHMENT, attachment);
+  output.headerPtr = 0;
+  output.headerLen = 0;
+  output.virtio0 = virtio0;
+  output.virtio1 = virtio1;
+  output.virtio2 = 0;
+}

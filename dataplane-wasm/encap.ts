@@ -1,0 +1,261 @@
+// Overlay to underlay: frames from ports find their way, in the order of checks that the drop list has.
+//
+// A frame is decided once; what has one destination leaves at once, what is flooded goes through its list copy by copy and
+// may pause between any two of them. Counting waits for settle, when the drivers have said what became of each copy.
+
+import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
+import { completeChecksum } from "./checksums";
+import { type Descriptor, dropInput, headerSlotEnd, inputAt, workerContext } from "./descriptor";
+import { Drop } from "./drop";
+import { emitPort, emitUnderlay } from "./emit";
+import { fdbFind, fdbLive } from "./fdb/find";
+import { fdbBucket, fdbHash } from "./fdb/hash";
+import { learn } from "./fdb/learn";
+import { flowHashOf, outerSrcPortOf } from "./flow";
+import {
+  ATTACHMENT_FLAG_LIVE,
+  ATTACHMENT_FLAGS,
+  ATTACHMENT_NETWORK,
+  ATTACHMENT_SIZE,
+  ATTACHMENTS,
+  CONTEXT_FLOOD,
+  CONTEXT_NEXT,
+  FDB_KIND_ATTACHMENT,
+  FDB_KIND_DROP,
+  FDB_VALUE_ID_MASK,
+  FDB_VALUE_ID_SHIFT,
+  FDB_VALUE_KIND_SHIFT,
+  FLOOD_ATTACHMENT_COUNT,
+  FLOOD_IDS,
+  FLOOD_VTEP_COUNT,
+  NETWORK_FLAG_DROP_VLAN,
+  NETWORK_FLAG_LEARNING,
+  NETWORK_FLAGS,
+  NETWORK_FLOOD_LIST,
+  NETWORK_MTU,
+  NETWORK_SIZE,
+  NETWORK_TUNNEL_HEADER,
+  NETWORKS,
+  OUTPUTS_MAX,
+  SYSTEM_LOCAL,
+  SYSTEM_OUTER_CHECKSUM,
+  VERDICT_FLOOD,
+  VERDICT_LOCAL,
+  VERDICT_NONE,
+  VERDICT_UNICAST,
+} from "./layout";
+import { wantsChecksum, writeOuter } from "./outer";
+import { addressIsIpv4, vtepRecord } from "./tables/vtep";
+import { sumBytes } from "./wire/checksum";
+import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
+import { INNER_TAGGED, innerEcn, innerFlags, innerL3, parseInner } from "./wire/inner";
+
+const NETWORK_KEY_SHIFT: u64 = 48;
+
+/**
+ * Takes inputs 0 to count - 1 of a worker and makes outputs of them.
+ * @param count the same in every call of one batch, at most INPUTS_MAX
+ * @returns outputs ready to send; call again while CONTEXT_PENDING is not 0
+ */
+export function encapBatch(worker: u32, count: u32): u32 {
+  const context = workerContext(worker);
+  if (batchBegins(worker, count) && batchTouches()) touchBuckets(worker, count);
+  let outputs: u32 = 0;
+  let next = load<u32>(context, CONTEXT_NEXT);
+  for (; next < count; next++) {
+    const cursor = load<u32>(context, CONTEXT_FLOOD);
+    if (outputs == OUTPUTS_MAX) {
+      batchPause(context, next, cursor);
+      return outputs;
+    }
+    const input = inputAt(worker, next);
+    if (input.verdict == VERDICT_NONE) outputs = encapFrame(worker, next, input, outputs);
+    if (input.verdict == VERDICT_FLOOD) {
+      const copied = floodCopies(worker, next, input, outputs, cursor);
+      outputs = <u32>copied;
+      const resumeAt = <u32>(copied >> 32);
+      if (resumeAt != 0) {
+        batchPause(context, next, resumeAt);
+        return outputs;
+      }
+      if (cursor != 0) store<u32>(context, 0, CONTEXT_FLOOD);
+    }
+  }
+  batchPause(context, count, 0);
+  return outputs;
+}
+
+function networkPtr(network: u32): usize {
+  return NETWORKS + <usize>network * NETWORK_SIZE;
+}
+
+function attachmentPtr(attachment: u32): usize {
+  return ATTACHMENTS + <usize>attachment * ATTACHMENT_SIZE;
+}
+
+/** First stage for large tables: starts the cache misses of the whole batch together. */
+function touchBuckets(worker: u32, count: u32): void {
+  let seen: u64 = 0;
+  for (let n: u32 = 0; n < count; n++) {
+    const input = inputAt(worker, n);
+    if (input.payloadLen < ETH_LEN) continue;
+    const network = (<u64>load<u32>(attachmentPtr(input.attachment), ATTACHMENT_NETWORK)) << NETWORK_KEY_SHIFT;
+    seen ^= load<u64>(fdbBucket(fdbHash(loadMac(input.payloadPtr + ETH_DST) | network)));
+    seen ^= load<u64>(fdbBucket(fdbHash(sourceMac(input.payloadPtr) | network)));
+  }
+  batchTouched(workerContext(worker), seen);
+}
+
+/** Decides one frame, and emits it where it has one destination. Returns the new number of outputs. */
+function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u32 {
+  const from = attachmentPtr(input.attachment);
+  if (!(load<u32>(from, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) {
+    input.network = 0;
+    dropInput(input, Drop.EncapPortDown);
+    return outputs;
+  }
+  const network = load<u32>(from, ATTACHMENT_NETWORK);
+  const net = networkPtr(network);
+  const frame: usize = input.payloadPtr;
+  const len = input.payloadLen;
+  input.network = <u16>network;
+  if (len < ETH_LEN) {
+    dropInput(input, Drop.EncapInnerShort);
+    return outputs;
+  }
+  const source = sourceMac(frame);
+  if (source == 0 || macIsMulticast(source)) {
+    dropInput(input, Drop.EncapSourceMacInvalid);
+    return outputs;
+  }
+  const inner = parseInner(frame, len);
+  const netFlags = load<u32>(net, NETWORK_FLAGS);
+  input.inner = inner;
+  if (innerFlags(inner) & INNER_TAGGED && netFlags & NETWORK_FLAG_DROP_VLAN) {
+    dropInput(input, Drop.EncapInnerVlan);
+    return outputs;
+  }
+  const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
+  if (netFlags & NETWORK_FLAG_LEARNING) {
+    const sourceKey = source | networkBits;
+    learn(worker, net, network, sourceKey, fdbHash(sourceKey), FDB_KIND_ATTACHMENT, input.attachment);
+  }
+  const destination = loadMac(frame + ETH_DST);
+  if (macIsMulticast(destination)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  const key = destination | networkBits;
+  const value = fdbFind(key, fdbHash(key));
+  if (!fdbLive(value, net)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  const kind = <u32>(value >> FDB_VALUE_KIND_SHIFT);
+  const id = <u32>(value >> FDB_VALUE_ID_SHIFT) & FDB_VALUE_ID_MASK;
+  input.entry = id;
+  if (kind == FDB_KIND_ATTACHMENT) return switchLocally(worker, index, input, outputs, id, net);
+  if (kind == FDB_KIND_DROP) {
+    dropInput(input, Drop.EncapFiltered);
+    return outputs;
+  }
+  const record = vtepRecord(id);
+  if (record == 0) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  return sendUnicast(worker, index, input, outputs, id, record, net);
+}
+
+function switchLocally(worker: u32, index: u32, input: Descriptor, outputs: u32, attachment: u32, net: usize): u32 {
+  if (attachment == input.attachment) {
+    dropInput(input, Drop.EncapSamePort);
+    return outputs;
+  }
+  if (!(load<u32>(attachmentPtr(attachment), ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) {
+    beginFlood(input, net);
+    return outputs;
+  }
+  input.verdict = <u8>VERDICT_LOCAL;
+  emitPort(worker, outputs, index, attachment, input.virtio0, input.virtio1);
+  return outputs + 1;
+}
+
+function tooBig(input: Descriptor, net: usize): bool {
+  return input.payloadLen > load<u32>(net, NETWORK_MTU) + innerL3(input.inner);
+}
+
+function sendUnicast(
+  worker: u32,
+  index: u32,
+  input: Descriptor,
+  outputs: u32,
+  vtep: u32,
+  record: usize,
+  net: usize,
+): u32 {
+  const frame: usize = input.payloadPtr;
+  const len = input.payloadLen;
+  if (tooBig(input, net)) {
+    dropInput(input, Drop.EncapTooBig);
+    return outputs;
+  }
+  input.verdict = <u8>VERDICT_UNICAST;
+  completeChecksum(input);
+  const sum = wantsChecksum(record) ? sumBytes(frame, len, 0) : 0;
+  const srcPort = outerSrcPortOf(flowHashOf(frame, input.inner));
+  const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
+  const headerLen = writeOuter(frame, record, tunnelHeader, len, sum, innerEcn(frame, input.inner), srcPort);
+  emitUnderlay(worker, outputs, index, vtep, frame, headerLen, srcPort);
+  return outputs + 1;
+}
+
+/** Fixes the list for all copies of a frame, so that a change of it between two calls neither loses nor doubles one. */
+function beginFlood(input: Descriptor, net: usize): void {
+  const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
+  if (list == 0) {
+    dropInput(input, Drop.EncapFloodNone);
+    return;
+  }
+  input.verdict = <u8>VERDICT_FLOOD;
+  input.floodList = <u32>list;
+  completeChecksum(input);
+  const wantsSum = load<u32>(SYSTEM_OUTER_CHECKSUM) != 0 || !addressIsIpv4(SYSTEM_LOCAL);
+  if (load<u32>(list, FLOOD_VTEP_COUNT) != 0 && wantsSum) {
+    input.payloadSum = sumBytes(input.payloadPtr, input.payloadLen, 0);
+  }
+}
+
+/** Emits copies from `cursor` on. Returns outputs | resume cursor << 32; 0 there means that all are out. */
+function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor: u32): u64 {
+  const list: usize = input.floodList;
+  const attachments = load<u32>(list, FLOOD_ATTACHMENT_COUNT);
+  const total = attachments + load<u32>(list, FLOOD_VTEP_COUNT);
+  const net = networkPtr(input.network);
+  const oversize = tooBig(input, net);
+  const frame: usize = input.payloadPtr;
+  const ecn = innerEcn(frame, input.inner);
+  const srcPort = outerSrcPortOf(flowHashOf(frame, input.inner));
+  const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
+  let outputs = at;
+  for (let n = cursor; n < total; n++) {
+    if (outputs == OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
+    const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
+    if (n < attachments) {
+      const live = load<u32>(attachmentPtr(id), ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE;
+      if (id == input.attachment || !live) continue;
+      emitPort(worker, outputs++, index, id, input.virtio0, input.virtio1);
+    } else if (oversize) {
+      input.drop = <u8>Drop.EncapTooBig;
+      break;
+    } else {
+      const record = vtepRecord(id);
+      if (record == 0) continue;
+      const end = headerSlotEnd(worker, outputs);
+      const headerLen = writeOuter(end, record, tunnelHeader, input.payloadLen, input.payloadSum, ecn, srcPort);
+      emitUnderlay(worker, outputs++, index, id, end, headerLen, srcPort);
+    }
+  }
+  if (input.copies == 0) dropInput(input, input.drop != Drop.None ? input.drop : Drop.EncapFloodNone);
+  return outputs;
+}

@@ -1,0 +1,168 @@
+// The books. After the drivers have sent what a batch function made, settle notes what became of each copy; when the batch has no
+// copy left to make, every input is counted, each in exactly one of frames, local and dropped.
+//
+// Sums are kept in locals over a run of inputs of one network and added to the worker's row once a run.
+
+import { addCounter, networkRow, vtepRow } from "./counters";
+import { type Descriptor, inputAt, outputAt, workerContext } from "./descriptor";
+import { Drop } from "./drop";
+import {
+  CONTEXT_COUNT,
+  CONTEXT_FLAG_DRY_RUN,
+  CONTEXT_FLAGS,
+  CONTEXT_PENDING,
+  COUNTER_BYTES_DECAP,
+  COUNTER_BYTES_ENCAP,
+  COUNTER_DROPS,
+  COUNTER_FLOODED_DECAP,
+  COUNTER_FLOODED_ENCAP,
+  COUNTER_FRAMES_DECAP,
+  COUNTER_FRAMES_ENCAP,
+  COUNTER_LOCAL,
+  COUNTER_RECEIVED_DECAP,
+  COUNTER_RECEIVED_ENCAP,
+  FDB_KIND_VTEP,
+  RESULT_PORT,
+  RESULT_UNDERLAY,
+  SEND_DOWN,
+  SEND_FULL,
+  SEND_OK,
+  SEND_TOO_BIG,
+  VERDICT_DROP,
+  VERDICT_FLOOD,
+  VTEP_COUNTER_BYTES_DECAP,
+  VTEP_COUNTER_BYTES_ENCAP,
+  VTEP_COUNTER_DROPS_DECAP,
+  VTEP_COUNTER_DROPS_ENCAP,
+  VTEP_COUNTER_FRAMES_DECAP,
+  VTEP_COUNTER_FRAMES_ENCAP,
+} from "./layout";
+
+/** Books outputs 0 to outputs - 1 as their drivers left them, and the inputs when the batch is done. */
+export function encapSettle(worker: u32, outputs: u32): void {
+  for (let n: u32 = 0; n < outputs; n++) {
+    const output = outputAt(worker, n);
+    const input = inputAt(worker, output.origin);
+    const underlay = output.targetKind == FDB_KIND_VTEP;
+    if (output.drop == SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
+    else input.drop = <u8>encapFailure(output.drop, underlay);
+    if (underlay && counts(worker)) countVtepEncap(worker, output);
+  }
+  if (load<u32>(workerContext(worker), CONTEXT_PENDING) == 0) encapCount(worker);
+}
+
+export function decapSettle(worker: u32, outputs: u32): void {
+  for (let n: u32 = 0; n < outputs; n++) {
+    const output = outputAt(worker, n);
+    const input = inputAt(worker, output.origin);
+    if (output.drop == SEND_OK) input.result |= <u8>RESULT_PORT;
+    else input.drop = <u8>decapFailure(output.drop);
+  }
+  if (load<u32>(workerContext(worker), CONTEXT_PENDING) == 0) decapCount(worker);
+}
+
+function counts(worker: u32): bool {
+  return !(load<u32>(workerContext(worker), CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN);
+}
+
+function encapFailure(send: u32, underlay: bool): u32 {
+  if (send == SEND_TOO_BIG) return Drop.EncapTooBig;
+  if (send == SEND_FULL) return underlay ? Drop.EncapUnderlayFull : Drop.EncapPortFull;
+  return send == SEND_DOWN && !underlay ? Drop.EncapPortDown : Drop.EncapSendError;
+}
+
+function decapFailure(send: u32): u32 {
+  if (send == SEND_TOO_BIG) return Drop.DecapTooBig;
+  if (send == SEND_FULL) return Drop.DecapPortFull;
+  return send == SEND_DOWN ? Drop.DecapPortDown : Drop.DecapSendError;
+}
+
+/** Every copy counts for its VTEP, so a flood counts once for each. */
+function countVtepEncap(worker: u32, output: Descriptor): void {
+  const row = vtepRow(worker, output.target);
+  if (output.drop == SEND_OK) {
+    addCounter(row + VTEP_COUNTER_FRAMES_ENCAP, 1);
+    addCounter(row + VTEP_COUNTER_BYTES_ENCAP, output.payloadLen);
+  } else {
+    addCounter(row + VTEP_COUNTER_DROPS_ENCAP, 1);
+  }
+}
+
+function encapCount(worker: u32): void {
+  const context = workerContext(worker);
+  const count = load<u32>(context, CONTEXT_COUNT);
+  store<u32>(context, 0, CONTEXT_COUNT);
+  if (!counts(worker)) return;
+  let n: u32 = 0;
+  while (n < count) {
+    const network = inputAt(worker, n).network;
+    const row = networkRow(worker, network);
+    const from = n;
+    let frames: u64 = 0;
+    let bytes: u64 = 0;
+    let local: u64 = 0;
+    let flooded: u64 = 0;
+    for (; n < count; n++) {
+      const input = inputAt(worker, n);
+      if (input.network != network) break;
+      if (input.verdict == VERDICT_DROP || input.result == 0) {
+        countDropped(worker, row, input, VTEP_COUNTER_DROPS_ENCAP);
+        continue;
+      }
+      if (input.verdict == VERDICT_FLOOD) flooded++;
+      if (input.result & RESULT_UNDERLAY) {
+        frames++;
+        bytes += input.payloadLen;
+      } else {
+        local++;
+      }
+    }
+    addCounter(row + COUNTER_RECEIVED_ENCAP, n - from);
+    addCounter(row + COUNTER_FRAMES_ENCAP, frames);
+    addCounter(row + COUNTER_BYTES_ENCAP, bytes);
+    addCounter(row + COUNTER_LOCAL, local);
+    addCounter(row + COUNTER_FLOODED_ENCAP, flooded);
+  }
+}
+
+function decapCount(worker: u32): void {
+  const context = workerContext(worker);
+  const count = load<u32>(context, CONTEXT_COUNT);
+  store<u32>(context, 0, CONTEXT_COUNT);
+  if (!counts(worker)) return;
+  let n: u32 = 0;
+  while (n < count) {
+    const network = inputAt(worker, n).network;
+    const vtep = inputAt(worker, n).sourceVtep;
+    const row = networkRow(worker, network);
+    const from = n;
+    let frames: u64 = 0;
+    let bytes: u64 = 0;
+    let flooded: u64 = 0;
+    for (; n < count; n++) {
+      const input = inputAt(worker, n);
+      if (input.network != network || input.sourceVtep != vtep) break;
+      if (input.verdict == VERDICT_DROP || input.result == 0) {
+        countDropped(worker, row, input, VTEP_COUNTER_DROPS_DECAP);
+        continue;
+      }
+      if (input.verdict == VERDICT_FLOOD) flooded++;
+      frames++;
+      bytes += input.payloadLen;
+    }
+    addCounter(row + COUNTER_RECEIVED_DECAP, n - from);
+    addCounter(row + COUNTER_FRAMES_DECAP, frames);
+    addCounter(row + COUNTER_BYTES_DECAP, bytes);
+    addCounter(row + COUNTER_FLOODED_DECAP, flooded);
+    if (vtep != 0) {
+      addCounter(vtepRow(worker, vtep) + VTEP_COUNTER_FRAMES_DECAP, frames);
+      addCounter(vtepRow(worker, vtep) + VTEP_COUNTER_BYTES_DECAP, bytes);
+    }
+  }
+}
+
+/** The one place where a frame is counted as dropped. */
+function countDropped(worker: u32, row: usize, input: Descriptor, vtepCounter: usize): void {
+  addCounter(row + COUNTER_DROPS + ((<usize>input.drop) << 3), 1);
+  if (input.sourceVtep != 0) addCounter(vtepRow(worker, input.sourceVtep) + vtepCounter, 1);
+}

@@ -1,0 +1,63 @@
+// The Internet checksum, RFC 1071: the one's complement sum of 16-bit words. Words are summed as loaded
+// little-endian, which gives the wire's result without swapping (RFC 1071 section 2 B), 16 bytes at a time.
+
+import { CONSTANTS } from "../layout";
+
+/** Folds a sum to 16 bits. */
+export function fold(sum: u64): u32 {
+  let folded = (sum >> 32) + (sum & 0xffffffff);
+  folded = (folded >> 16) + (folded & 0xffff);
+  folded = (folded >> 16) + (folded & 0xffff);
+  folded = (folded >> 16) + (folded & 0xffff);
+  return <u32>folded;
+}
+
+/**
+ * Adds the 16-bit words of `len` bytes at `from` to `initial`; an odd last byte counts as the low half of a word.
+ * The result is not folded. Any alignment, up to 64 KiB.
+ */
+export function sumBytes(from: usize, len: u32, initial: u64): u64 {
+  let p = from;
+  let rest = len;
+  let sum = initial;
+  if (rest >= 32) {
+    const zero = v128.load(CONSTANTS);
+    let low = zero;
+    let high = zero;
+    while (rest >= 32) {
+      // Each of the four 32-bit lanes gains at most 2 x 65535 a turn: no overflow below 1 MiB.
+      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p)));
+      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 16)));
+      p += 32;
+      rest -= 32;
+    }
+    const both = v128.add<u32>(low, high);
+    sum +=
+      <u64>(<u32>v128.extract_lane<u32>(both, 0)) +
+      <u64>(<u32>v128.extract_lane<u32>(both, 1)) +
+      <u64>(<u32>v128.extract_lane<u32>(both, 2)) +
+      <u64>(<u32>v128.extract_lane<u32>(both, 3));
+  }
+  while (rest >= 4) {
+    sum += <u64>load<u32>(p);
+    p += 4;
+    rest -= 4;
+  }
+  if (rest >= 2) {
+    sum += <u64>load<u16>(p);
+    p += 2;
+    rest -= 2;
+  }
+  if (rest != 0) sum += <u64>load<u8>(p);
+  return sum;
+}
+
+/** The header checksum field that goes with a sum: its complement, in wire order when stored little-endian. */
+export function checksumOf(sum: u64): u32 {
+  return fold(sum) ^ 0xffff;
+}
+
+/** A new checksum after one 16-bit word has changed (RFC 1624, equation 3); all three as loaded little-endian. */
+export function checksumUpdate(checksum: u32, before: u32, after: u32): u32 {
+  return checksumOf(<u64>(checksum ^ 0xffff) + <u64>(before ^ 0xffff) + <u64>after);
+}

@@ -1,0 +1,33 @@
+// TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) and ICMP (RFC 792, RFC 4443): the few fields a VTEP looks at.
+//
+//   all but ICMP   0 source port (2) | 2 destination port (2)
+//   TCP            12 data offset (4 bits) | 13 flags | 16 checksum (2)
+//   UDP            4 length (2) | 6 checksum (2)
+
+export const PROTOCOL_ICMP: u32 = 1;
+export const PROTOCOL_TCP: u32 = 6;
+export const PROTOCOL_UDP: u32 = 17;
+export const PROTOCOL_ICMPV6: u32 = 58;
+export const PROTOCOL_SCTP: u32 = 132;
+
+export const PORTS_LEN: u32 = 4;
+export const TCP_DATA_OFFSET: usize = 12;
+export const TCP_FLAGS: usize = 13;
+export const TCP_FLAG_CWR: u32 = 0x80;
+export const TCP_CHECKSUM: usize = 16;
+export const TCP_LEN: u32 = 20;
+export const UDP_SRC_PORT: usize = 0;
+export const UDP_DST_PORT: usize = UDP_SRC_PORT + 2;
+export const UDP_LENGTH: usize = UDP_DST_PORT + 2;
+export const UDP_CHECKSUM: usize = UDP_LENGTH + 2;
+export const UDP_LEN: u32 = 8;
+
+export function hasPorts(protocol: u32): bool {
+  return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+}
+
+/** Header length of the TCP segment at `p`, 0 if its offset is out of range. */
+export function tcpHeaderLen(p: usize): u32 {
+  const len = (<u32>load<u8>(p, TCP_DATA_OFFSET) >> 4) << 2;
+  return len >= TCP_LEN ? len : 0;
+}
