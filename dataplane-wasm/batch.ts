@@ -19,7 +19,7 @@ const TOUCH_FROM_BUCKETS: u32 = 32768;
 /** True on the first call of a batch; notes its size and clears what earlier batches left in its inputs. */
 export function batchBegins(worker: u32, count: u32): bool {
   const context = workerContext(worker);
-  if (load<u32>(context, CONTEXT_COUNT) != 0) return false;
+  if (load<u32>(context, CONTEXT_COUNT) !== 0) return false;
   for (let n: u32 = 0; n < count; n++) {
     const input = inputAt(worker, n);
     input.network = 0;

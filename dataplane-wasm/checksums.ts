@@ -4,7 +4,7 @@
 // veth sends such frames through a plain socket with nothing to say so. There, a field that equals the folded
 // pseudo-header sum is taken for one: a finished checksum equals it once in 65,536 frames, and completing it again gives the right value.
 
-import type { Descriptor } from "./descriptor";
+import { Descriptor } from "./descriptor";
 import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout";
 import { asWire16 } from "./wire/bytes";
 import { checksumOf, fold, sumBytes } from "./wire/checksum";
@@ -28,7 +28,7 @@ export function completeChecksum(input: Descriptor): void {
   const len = input.payloadLen;
   if (field + CHECKSUM_LEN <= len) {
     const checksum = checksumOf(sumBytes(frame + start, len - start, 0));
-    store<u16>(frame + field, <u16>(checksum != 0 ? checksum : 0xffff));
+    store<u16>(frame + field, <u16>(checksum !== 0 ? checksum : 0xffff));
   }
   input.virtio0 = 0;
   input.virtio1 = 0;
@@ -38,15 +38,15 @@ export function completeChecksum(input: Descriptor): void {
 export function checksumOffset(inner: u64): u32 {
   const protocol = innerProtocol(inner);
   const len = innerL4Len(inner);
-  if (protocol == PROTOCOL_TCP && len >= TCP_LEN) return <u32>TCP_CHECKSUM;
-  return protocol == PROTOCOL_UDP && len >= UDP_LEN ? <u32>UDP_CHECKSUM : 0;
+  if (protocol === PROTOCOL_TCP && len >= TCP_LEN) return <u32>TCP_CHECKSUM;
+  return protocol === PROTOCOL_UDP && len >= UDP_LEN ? <u32>UDP_CHECKSUM : 0;
 }
 
 /** Sum of the pseudo-header, not folded. RFC 9293 section 3.1, RFC 8200 section 8.1. */
 export function pseudoSum(frame: usize, inner: u64): u64 {
   const ip = frame + innerL3(inner);
   const initial = <u64>asWire16(innerProtocol(inner)) + <u64>asWire16(innerL4Len(inner));
-  return innerKind(inner) == L3_IPV4
+  return innerKind(inner) === L3_IPV4
     ? sumBytes(ip + IPV4_SRC, IPV4_ADDRESSES_LEN, initial)
     : sumBytes(ip + IPV6_SRC, IPV6_ADDRESSES_LEN, initial);
 }
@@ -54,18 +54,18 @@ export function pseudoSum(frame: usize, inner: u64): u64 {
 /** True if the checksum field of the TCP or UDP packet holds the pseudo-header sum. */
 export function checksumUnfinished(frame: usize, inner: u64): bool {
   const offset = checksumOffset(inner);
-  if (offset == 0) return false;
+  if (offset === 0) return false;
   const field = <u32>load<u16>(frame + innerL4(inner) + offset);
-  return field != 0 && field == fold(pseudoSum(frame, inner));
+  return field !== 0 && field === fold(pseudoSum(frame, inner));
 }
 
 /** Turns a finished checksum into the pseudo-header sum that segmentation starts from. False if it was wrong. */
 export function unfinishChecksum(frame: usize, inner: u64): bool {
   const offset = checksumOffset(inner);
-  if (offset == 0) return false;
+  if (offset === 0) return false;
   const l4 = frame + innerL4(inner);
   const pseudo = pseudoSum(frame, inner);
-  if (fold(sumBytes(l4, innerL4Len(inner), pseudo)) != 0xffff) return false;
+  if (fold(sumBytes(l4, innerL4Len(inner), pseudo)) !== 0xffff) return false;
   store<u16>(l4 + offset, <u16>fold(pseudo));
   return true;
 }

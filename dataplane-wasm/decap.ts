@@ -6,7 +6,7 @@
 import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
 import { checksumUnfinished, unfinishChecksum } from "./checksums";
 import { addCounter, networkRow } from "./counters";
-import { type Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
+import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort } from "./emit";
 import { fdbFind, fdbLive } from "./fdb/find";
@@ -77,13 +77,13 @@ export function decapBatch(worker: u32, count: u32): u32 {
   let allowedIn: u32 = 0;
   for (; next < count; next++) {
     const cursor = load<u32>(context, CONTEXT_FLOOD);
-    if (outputs == OUTPUTS_MAX) {
+    if (outputs === OUTPUTS_MAX) {
       batchPause(context, next, cursor);
       return outputs;
     }
     const input = inputAt(worker, next);
-    if (input.verdict == VERDICT_NONE && tunnelHeaderWhole(input)) {
-      if (vtep == 0 || input.outerAddressHigh != addressHigh || input.outerAddressLow != addressLow) {
+    if (input.verdict === VERDICT_NONE && tunnelHeaderWhole(input)) {
+      if (vtep === 0 || input.outerAddressHigh !== addressHigh || input.outerAddressLow !== addressLow) {
         vtep = sourceVtep(worker, changetype<usize>(input) + DESC_OUTER_ADDRESS);
         addressLow = input.outerAddressLow;
         addressHigh = input.outerAddressHigh;
@@ -91,22 +91,22 @@ export function decapBatch(worker: u32, count: u32): u32 {
       }
       input.sourceVtep = vtep;
       const network = networkOf(input, vtep);
-      if (network != 0) {
+      if (network !== 0) {
         input.network = <u16>network;
-        if (network != allowedIn && accessCheck(worker, network, vtep)) allowedIn = network;
-        if (network == allowedIn) outputs = decapFrame(worker, next, input, outputs, network, vtep);
+        if (network !== allowedIn && accessCheck(worker, network, vtep)) allowedIn = network;
+        if (network === allowedIn) outputs = decapFrame(worker, next, input, outputs, network, vtep);
         else dropInput(input, Drop.DecapVtepNotInNetwork);
       }
     }
-    if (input.verdict == VERDICT_FLOOD) {
+    if (input.verdict === VERDICT_FLOOD) {
       const copied = floodCopies(worker, next, input, outputs, cursor);
       outputs = <u32>copied;
       const resumeAt = <u32>(copied >> 32);
-      if (resumeAt != 0) {
+      if (resumeAt !== 0) {
         batchPause(context, next, resumeAt);
         return outputs;
       }
-      if (cursor != 0) store<u32>(context, 0, CONTEXT_FLOOD);
+      if (cursor !== 0) store<u32>(context, 0, CONTEXT_FLOOD);
     }
   }
   batchPause(context, count, 0);
@@ -156,7 +156,7 @@ function tunnelHeaderWhole(input: Descriptor): bool {
 /** Checks 3 to 6: the sender, the flags, the VNI. Returns the network id, or 0 with the input dropped. */
 function networkOf(input: Descriptor, vtep: u32): u32 {
   const tunnel: usize = input.payloadPtr;
-  if (vtep == 0) {
+  if (vtep === 0) {
     dropInput(input, Drop.DecapVtepNotAllowed);
     return 0;
   }
@@ -170,7 +170,7 @@ function networkOf(input: Descriptor, vtep: u32): u32 {
     return 0;
   }
   const network = networkOfVni(vxlanVni(tunnel));
-  if (network == 0) dropInput(input, Drop.DecapUnknownVni);
+  if (network === 0) dropInput(input, Drop.DecapUnknownVni);
   return network;
 }
 
@@ -186,18 +186,18 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     return outputs;
   }
   const source = sourceMac(frame);
-  if (source == 0 || macIsMulticast(source)) {
+  if (source === 0 || macIsMulticast(source)) {
     dropInput(input, Drop.DecapSourceMacInvalid);
     return outputs;
   }
   const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
   const sourceKey = source | networkBits;
   const learned = learn(worker, net, network, sourceKey, fdbHash(sourceKey), FDB_KIND_VTEP, vtep);
-  if (learned == LEARN_OWN) {
+  if (learned === LEARN_OWN) {
     dropInput(input, Drop.DecapSourceMacOwn);
     return outputs;
   }
-  if (learned == LEARN_STATIC_CONFLICT) {
+  if (learned === LEARN_STATIC_CONFLICT) {
     dropInput(input, Drop.DecapStaticConflict);
     return outputs;
   }
@@ -211,7 +211,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     dropInput(input, Drop.DecapInnerVlan);
     return outputs;
   }
-  if (innerKind(inner) != L3_NONE) noteChecksum(input, frame, len, inner, load<u32>(net, NETWORK_MTU));
+  if (innerKind(inner) !== L3_NONE) noteChecksum(input, frame, len, inner, load<u32>(net, NETWORK_MTU));
 
   const destination = loadMac(frame + ETH_DST);
   if (macIsMulticast(destination)) {
@@ -227,8 +227,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   const kind = <u32>(value >> FDB_VALUE_KIND_SHIFT);
   const id = <u32>(value >> FDB_VALUE_ID_SHIFT) & FDB_VALUE_ID_MASK;
   input.entry = id;
-  if (kind != FDB_KIND_ATTACHMENT) {
-    dropInput(input, kind == FDB_KIND_DROP ? Drop.DecapFiltered : Drop.DecapSplitHorizon);
+  if (kind !== FDB_KIND_ATTACHMENT) {
+    dropInput(input, kind === FDB_KIND_DROP ? Drop.DecapFiltered : Drop.DecapSplitHorizon);
     return outputs;
   }
   const to = attachmentPtr(id);
@@ -237,7 +237,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     return outputs;
   }
   const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
-  if (virtio == VIRTIO_TOO_BIG) {
+  if (virtio === VIRTIO_TOO_BIG) {
     dropInput(input, Drop.DecapTooBig);
     return outputs;
   }
@@ -249,15 +249,15 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
 /** RFC 6040 section 4.2. False: drop. */
 function applyEcn(worker: u32, input: Descriptor, frame: usize, inner: u64): bool {
   const kind = innerKind(inner);
-  if (kind == L3_NONE) return true;
+  if (kind === L3_NONE) return true;
   const before = innerEcn(frame, inner);
   const outcome = ecnDecap(before, <u32>input.outerTos & ECN_FIELD);
   if (outcome & ECN_DROP) return false;
   if (outcome & ECN_ALARM) addCounter(networkRow(worker, input.network) + COUNTER_ECN_ALARM, 1);
   const after = outcome & ECN_FIELD;
-  if (after == before) return true;
+  if (after === before) return true;
   const ip = frame + innerL3(inner);
-  if (kind == L3_IPV4) {
+  if (kind === L3_IPV4) {
     const word = <u32>load<u16>(ip, IPV4_VERSION_IHL);
     const changed = (word & ~(ECN_FIELD << 8)) | (after << 8); // the TOS is the high byte of the little-endian word
     store<u16>(ip, <u16>changed, IPV4_VERSION_IHL);
@@ -278,7 +278,7 @@ function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu
 /** Split horizon: what came from a VTEP is flooded to ports only. */
 function beginFlood(input: Descriptor, net: usize): void {
   const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
-  if (list == 0) {
+  if (list === 0) {
     dropInput(input, Drop.DecapNoDestination);
     return;
   }
@@ -293,14 +293,14 @@ function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor
   const tail = portVirtioTail(input);
   let outputs = at;
   for (let n = cursor; n < total; n++) {
-    if (outputs == OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
+    if (outputs === OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
     const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
     const to = attachmentPtr(id);
     if (!(load<u32>(to, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) continue;
     const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
-    if (virtio == VIRTIO_TOO_BIG) input.drop = <u8>Drop.DecapTooBig;
+    if (virtio === VIRTIO_TOO_BIG) input.drop = <u8>Drop.DecapTooBig;
     else emitPort(worker, outputs++, index, id, virtio, tail);
   }
-  if (input.copies == 0) dropInput(input, input.drop != Drop.None ? input.drop : Drop.DecapNoDestination);
+  if (input.copies === 0) dropInput(input, input.drop !== Drop.None ? input.drop : Drop.DecapNoDestination);
   return outputs;
 }

@@ -76,34 +76,34 @@ export class Descriptor {
 
 /** Fails the build where the class and layout.ts disagree. Holds no code. */
 export function checkDescriptor(): void {
-  if (offsetof<Descriptor>() != DESC_SIZE) ERROR("Descriptor: size");
-  if (offsetof<Descriptor>("headerPtr") != DESC_HEADER_PTR) ERROR("headerPtr");
-  if (offsetof<Descriptor>("headerLen") != DESC_HEADER_LEN) ERROR("headerLen");
-  if (offsetof<Descriptor>("payloadPtr") != DESC_PAYLOAD_PTR) ERROR("payloadPtr");
-  if (offsetof<Descriptor>("payloadLen") != DESC_PAYLOAD_LEN) ERROR("payloadLen");
-  if (offsetof<Descriptor>("bufferPtr") != DESC_BUFFER_PTR) ERROR("bufferPtr");
-  if (offsetof<Descriptor>("attachment") != DESC_ATTACHMENT) ERROR("attachment");
-  if (offsetof<Descriptor>("network") != DESC_NETWORK) ERROR("network");
-  if (offsetof<Descriptor>("group") != DESC_GROUP) ERROR("group");
-  if (offsetof<Descriptor>("outerPort") != DESC_OUTER_PORT) ERROR("outerPort");
-  if (offsetof<Descriptor>("outerTos") != DESC_OUTER_TOS) ERROR("outerTos");
-  if (offsetof<Descriptor>("outerTtl") != DESC_OUTER_TTL) ERROR("outerTtl");
-  if (offsetof<Descriptor>("outerAddressLow") != DESC_OUTER_ADDRESS) ERROR("outerAddress");
-  if (offsetof<Descriptor>("verdict") != DESC_VERDICT) ERROR("verdict");
-  if (offsetof<Descriptor>("drop") != DESC_DROP) ERROR("drop");
-  if (offsetof<Descriptor>("flags") != DESC_FLAGS) ERROR("flags");
-  if (offsetof<Descriptor>("entry") != DESC_ENTRY) ERROR("entry");
-  if (offsetof<Descriptor>("target") != DESC_TARGET) ERROR("target");
-  if (offsetof<Descriptor>("targetKind") != DESC_TARGET_KIND) ERROR("targetKind");
-  if (offsetof<Descriptor>("result") != DESC_RESULT) ERROR("result");
-  if (offsetof<Descriptor>("origin") != DESC_ORIGIN) ERROR("origin");
-  if (offsetof<Descriptor>("virtio0") != DESC_VIRTIO) ERROR("virtio");
-  if (offsetof<Descriptor>("inner") != DESC_INNER) ERROR("inner");
-  if (offsetof<Descriptor>("payloadSum") != DESC_PAYLOAD_SUM) ERROR("payloadSum");
-  if (offsetof<Descriptor>("floodList") != DESC_FLOOD_LIST) ERROR("floodList");
-  if (offsetof<Descriptor>("sourceVtep") != DESC_SOURCE_VTEP) ERROR("sourceVtep");
-  if (offsetof<Descriptor>("copies") != DESC_COPIES) ERROR("copies");
-  if (offsetof<Descriptor>("spare0") != DESC_SPARE) ERROR("spare");
+  if (offsetof<Descriptor>() !== DESC_SIZE) ERROR("Descriptor: size");
+  if (offsetof<Descriptor>("headerPtr") !== DESC_HEADER_PTR) ERROR("headerPtr");
+  if (offsetof<Descriptor>("headerLen") !== DESC_HEADER_LEN) ERROR("headerLen");
+  if (offsetof<Descriptor>("payloadPtr") !== DESC_PAYLOAD_PTR) ERROR("payloadPtr");
+  if (offsetof<Descriptor>("payloadLen") !== DESC_PAYLOAD_LEN) ERROR("payloadLen");
+  if (offsetof<Descriptor>("bufferPtr") !== DESC_BUFFER_PTR) ERROR("bufferPtr");
+  if (offsetof<Descriptor>("attachment") !== DESC_ATTACHMENT) ERROR("attachment");
+  if (offsetof<Descriptor>("network") !== DESC_NETWORK) ERROR("network");
+  if (offsetof<Descriptor>("group") !== DESC_GROUP) ERROR("group");
+  if (offsetof<Descriptor>("outerPort") !== DESC_OUTER_PORT) ERROR("outerPort");
+  if (offsetof<Descriptor>("outerTos") !== DESC_OUTER_TOS) ERROR("outerTos");
+  if (offsetof<Descriptor>("outerTtl") !== DESC_OUTER_TTL) ERROR("outerTtl");
+  if (offsetof<Descriptor>("outerAddressLow") !== DESC_OUTER_ADDRESS) ERROR("outerAddress");
+  if (offsetof<Descriptor>("verdict") !== DESC_VERDICT) ERROR("verdict");
+  if (offsetof<Descriptor>("drop") !== DESC_DROP) ERROR("drop");
+  if (offsetof<Descriptor>("flags") !== DESC_FLAGS) ERROR("flags");
+  if (offsetof<Descriptor>("entry") !== DESC_ENTRY) ERROR("entry");
+  if (offsetof<Descriptor>("target") !== DESC_TARGET) ERROR("target");
+  if (offsetof<Descriptor>("targetKind") !== DESC_TARGET_KIND) ERROR("targetKind");
+  if (offsetof<Descriptor>("result") !== DESC_RESULT) ERROR("result");
+  if (offsetof<Descriptor>("origin") !== DESC_ORIGIN) ERROR("origin");
+  if (offsetof<Descriptor>("virtio0") !== DESC_VIRTIO) ERROR("virtio");
+  if (offsetof<Descriptor>("inner") !== DESC_INNER) ERROR("inner");
+  if (offsetof<Descriptor>("payloadSum") !== DESC_PAYLOAD_SUM) ERROR("payloadSum");
+  if (offsetof<Descriptor>("floodList") !== DESC_FLOOD_LIST) ERROR("floodList");
+  if (offsetof<Descriptor>("sourceVtep") !== DESC_SOURCE_VTEP) ERROR("sourceVtep");
+  if (offsetof<Descriptor>("copies") !== DESC_COPIES) ERROR("copies");
+  if (offsetof<Descriptor>("spare0") !== DESC_SPARE) ERROR("spare");
 }
 
 export function workerContext(worker: u32): usize {

@@ -1,6 +1,6 @@
 // Outputs: what a batch function hands to the drivers.
 
-import { type Descriptor, inputAt, outputAt } from "./descriptor";
+import { Descriptor, inputAt, outputAt } from "./descriptor";
 import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
 
 /** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */

@@ -5,7 +5,7 @@
 
 import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
 import { completeChecksum } from "./checksums";
-import { type Descriptor, dropInput, headerSlotEnd, inputAt, workerContext } from "./descriptor";
+import { Descriptor, dropInput, headerSlotEnd, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort, emitUnderlay } from "./emit";
 import { fdbFind, fdbLive } from "./fdb/find";
@@ -64,21 +64,21 @@ export function encapBatch(worker: u32, count: u32): u32 {
   let next = load<u32>(context, CONTEXT_NEXT);
   for (; next < count; next++) {
     const cursor = load<u32>(context, CONTEXT_FLOOD);
-    if (outputs == OUTPUTS_MAX) {
+    if (outputs === OUTPUTS_MAX) {
       batchPause(context, next, cursor);
       return outputs;
     }
     const input = inputAt(worker, next);
-    if (input.verdict == VERDICT_NONE) outputs = encapFrame(worker, next, input, outputs);
-    if (input.verdict == VERDICT_FLOOD) {
+    if (input.verdict === VERDICT_NONE) outputs = encapFrame(worker, next, input, outputs);
+    if (input.verdict === VERDICT_FLOOD) {
       const copied = floodCopies(worker, next, input, outputs, cursor);
       outputs = <u32>copied;
       const resumeAt = <u32>(copied >> 32);
-      if (resumeAt != 0) {
+      if (resumeAt !== 0) {
         batchPause(context, next, resumeAt);
         return outputs;
       }
-      if (cursor != 0) store<u32>(context, 0, CONTEXT_FLOOD);
+      if (cursor !== 0) store<u32>(context, 0, CONTEXT_FLOOD);
     }
   }
   batchPause(context, count, 0);
@@ -124,7 +124,7 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
     return outputs;
   }
   const source = sourceMac(frame);
-  if (source == 0 || macIsMulticast(source)) {
+  if (source === 0 || macIsMulticast(source)) {
     dropInput(input, Drop.EncapSourceMacInvalid);
     return outputs;
   }
@@ -154,13 +154,13 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
   const kind = <u32>(value >> FDB_VALUE_KIND_SHIFT);
   const id = <u32>(value >> FDB_VALUE_ID_SHIFT) & FDB_VALUE_ID_MASK;
   input.entry = id;
-  if (kind == FDB_KIND_ATTACHMENT) return switchLocally(worker, index, input, outputs, id, net);
-  if (kind == FDB_KIND_DROP) {
+  if (kind === FDB_KIND_ATTACHMENT) return switchLocally(worker, index, input, outputs, id, net);
+  if (kind === FDB_KIND_DROP) {
     dropInput(input, Drop.EncapFiltered);
     return outputs;
   }
   const record = vtepRecord(id);
-  if (record == 0) {
+  if (record === 0) {
     beginFlood(input, net);
     return outputs;
   }
@@ -168,7 +168,7 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
 }
 
 function switchLocally(worker: u32, index: u32, input: Descriptor, outputs: u32, attachment: u32, net: usize): u32 {
-  if (attachment == input.attachment) {
+  if (attachment === input.attachment) {
     dropInput(input, Drop.EncapSamePort);
     return outputs;
   }
@@ -213,15 +213,15 @@ function sendUnicast(
 /** Fixes the list for all copies of a frame, so that a change of it between two calls neither loses nor doubles one. */
 function beginFlood(input: Descriptor, net: usize): void {
   const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
-  if (list == 0) {
+  if (list === 0) {
     dropInput(input, Drop.EncapFloodNone);
     return;
   }
   input.verdict = <u8>VERDICT_FLOOD;
   input.floodList = <u32>list;
   completeChecksum(input);
-  const wantsSum = load<u32>(SYSTEM_OUTER_CHECKSUM) != 0 || !addressIsIpv4(SYSTEM_LOCAL);
-  if (load<u32>(list, FLOOD_VTEP_COUNT) != 0 && wantsSum) {
+  const wantsSum = load<u32>(SYSTEM_OUTER_CHECKSUM) !== 0 || !addressIsIpv4(SYSTEM_LOCAL);
+  if (load<u32>(list, FLOOD_VTEP_COUNT) !== 0 && wantsSum) {
     input.payloadSum = sumBytes(input.payloadPtr, input.payloadLen, 0);
   }
 }
@@ -239,23 +239,23 @@ function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor
   const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
   let outputs = at;
   for (let n = cursor; n < total; n++) {
-    if (outputs == OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
+    if (outputs === OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
     const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
     if (n < attachments) {
       const live = load<u32>(attachmentPtr(id), ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE;
-      if (id == input.attachment || !live) continue;
+      if (id === input.attachment || !live) continue;
       emitPort(worker, outputs++, index, id, input.virtio0, input.virtio1);
     } else if (oversize) {
       input.drop = <u8>Drop.EncapTooBig;
       break;
     } else {
       const record = vtepRecord(id);
-      if (record == 0) continue;
+      if (record === 0) continue;
       const end = headerSlotEnd(worker, outputs);
       const headerLen = writeOuter(end, record, tunnelHeader, input.payloadLen, input.payloadSum, ecn, srcPort);
       emitUnderlay(worker, outputs++, index, id, end, headerLen, srcPort);
     }
   }
-  if (input.copies == 0) dropInput(input, input.drop != Drop.None ? input.drop : Drop.EncapFloodNone);
+  if (input.copies === 0) dropInput(input, input.drop !== Drop.None ? input.drop : Drop.EncapFloodNone);
   return outputs;
 }

@@ -30,9 +30,9 @@ export function flowHashOf(frame: usize, inner: u64): u32 {
   const kind = innerKind(inner);
   const ip = frame + innerL3(inner);
   let x: u64;
-  if (kind == L3_IPV4) {
+  if (kind === L3_IPV4) {
     x = load<u64>(ip, IPV4_SRC) * A + transportWord(frame, inner) * E;
-  } else if (kind == L3_IPV6) {
+  } else if (kind === L3_IPV6) {
     x =
       load<u64>(ip, IPV6_SRC) * A +
       load<u64>(ip, IPV6_SRC + 8) * B +

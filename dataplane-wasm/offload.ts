@@ -4,7 +4,7 @@
 // larger than the port's MTU is taken for one, and its segment size is what the MTU and its own headers leave.
 
 import { checksumOffset } from "./checksums";
-import type { Descriptor } from "./descriptor";
+import { Descriptor } from "./descriptor";
 import {
   DESC_FLAG_UNFINISHED,
   VIRTIO_FLAG_NEEDS_CSUM,
@@ -33,12 +33,12 @@ export function portVirtio(input: Descriptor, mtu: u32): u64 {
   const needsChecksum = <u64>VIRTIO_FLAG_NEEDS_CSUM | ((<u64>l4) << CSUM_START_SHIFT);
   if (!oversize) return needsChecksum;
 
-  if (innerProtocol(inner) != PROTOCOL_TCP) return VIRTIO_TOO_BIG;
+  if (innerProtocol(inner) !== PROTOCOL_TCP) return VIRTIO_TOO_BIG;
   const tcp = <usize>input.payloadPtr + l4;
   const tcpLen = tcpHeaderLen(tcp);
   const headers = l4 - l3 + tcpLen;
-  if (tcpLen == 0 || tcpLen > innerL4Len(inner) || headers >= mtu) return VIRTIO_TOO_BIG;
-  let type = innerKind(inner) == L3_IPV4 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_TCPV6;
+  if (tcpLen === 0 || tcpLen > innerL4Len(inner) || headers >= mtu) return VIRTIO_TOO_BIG;
+  let type = innerKind(inner) === L3_IPV4 ? VIRTIO_GSO_TCPV4 : VIRTIO_GSO_TCPV6;
   if (load<u8>(tcp, TCP_FLAGS) & TCP_FLAG_CWR) type |= VIRTIO_GSO_ECN;
   const hdrLen = l4 + tcpLen;
   return (

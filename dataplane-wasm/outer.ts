@@ -19,7 +19,7 @@ import { VXLAN_LEN } from "./wire/vxlan";
 
 /** True if frames to this VTEP carry an outer UDP checksum: always over IPv6, else as configured. */
 export function wantsChecksum(record: usize): bool {
-  return (load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) != 0 || load<u32>(SYSTEM_OUTER_CHECKSUM) != 0;
+  return (load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) !== 0 || load<u32>(SYSTEM_OUTER_CHECKSUM) !== 0;
 }
 
 /**
@@ -75,7 +75,7 @@ export function writeOuter(
       (tunnelHeader >> 32) +
       innerSum;
     const checksum = checksumOf(sum);
-    store<u16>(udp, <u16>(checksum != 0 ? checksum : 0xffff), UDP_CHECKSUM);
+    store<u16>(udp, <u16>(checksum !== 0 ? checksum : 0xffff), UDP_CHECKSUM);
   }
   return load<u32>(record, VTEP_OUTER_LEN) + VXLAN_LEN;
 }

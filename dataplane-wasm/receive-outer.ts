@@ -1,7 +1,7 @@
 // For drivers that hand over whole outer frames (AF_XDP, packet rings): reads the outer headers into the descriptor, as a
 // socket driver fills it, and moves the payload to the tunnel header.
 
-import { type Descriptor, dropInput } from "./descriptor";
+import { Descriptor, dropInput } from "./descriptor";
 import { Drop } from "./drop";
 import { loadBe16 } from "./wire/bytes";
 import { IPV4_SRC, IPV4_TOS, IPV4_TTL } from "./wire/ipv4";
@@ -17,18 +17,18 @@ const MAPPED_PREFIX: u64 = 0xffff0000;
 export function readOuter(input: Descriptor): bool {
   const frame: usize = input.payloadPtr;
   const l3 = outerL3(frame, input.payloadLen);
-  if (l3 == 0) {
+  if (l3 === 0) {
     dropInput(input, Drop.DecapTruncated);
     return false;
   }
   const outer = parseOuter(frame, input.payloadLen, l3);
   const reason = outerFailure(outer);
-  if (reason != 0) {
+  if (reason !== 0) {
     dropInput(input, reason);
     return false;
   }
   const ip = frame + l3;
-  if (load<u8>(ip) >> 4 == VERSION_6) {
+  if (load<u8>(ip) >> 4 === VERSION_6) {
     input.outerTos = <u8>ipv6TrafficClass(ip);
     input.outerTtl = load<u8>(ip, IPV6_HOP_LIMIT);
     input.outerAddressLow = load<u64>(ip, IPV6_SRC);

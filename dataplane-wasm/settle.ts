@@ -4,7 +4,7 @@
 // Sums are kept in locals over a run of inputs of one network and added to the worker's row once a run.
 
 import { addCounter, networkRow, vtepRow } from "./counters";
-import { type Descriptor, inputAt, outputAt, workerContext } from "./descriptor";
+import { Descriptor, inputAt, outputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import {
   CONTEXT_COUNT,
@@ -43,22 +43,22 @@ export function encapSettle(worker: u32, outputs: u32): void {
   for (let n: u32 = 0; n < outputs; n++) {
     const output = outputAt(worker, n);
     const input = inputAt(worker, output.origin);
-    const underlay = output.targetKind == FDB_KIND_VTEP;
-    if (output.drop == SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
+    const underlay = output.targetKind === FDB_KIND_VTEP;
+    if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
     else input.drop = <u8>encapFailure(output.drop, underlay);
     if (underlay && counts(worker)) countVtepEncap(worker, output);
   }
-  if (load<u32>(workerContext(worker), CONTEXT_PENDING) == 0) encapCount(worker);
+  if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) encapCount(worker);
 }
 
 export function decapSettle(worker: u32, outputs: u32): void {
   for (let n: u32 = 0; n < outputs; n++) {
     const output = outputAt(worker, n);
     const input = inputAt(worker, output.origin);
-    if (output.drop == SEND_OK) input.result |= <u8>RESULT_PORT;
+    if (output.drop === SEND_OK) input.result |= <u8>RESULT_PORT;
     else input.drop = <u8>decapFailure(output.drop);
   }
-  if (load<u32>(workerContext(worker), CONTEXT_PENDING) == 0) decapCount(worker);
+  if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) decapCount(worker);
 }
 
 function counts(worker: u32): bool {
@@ -66,21 +66,21 @@ function counts(worker: u32): bool {
 }
 
 function encapFailure(send: u32, underlay: bool): u32 {
-  if (send == SEND_TOO_BIG) return Drop.EncapTooBig;
-  if (send == SEND_FULL) return underlay ? Drop.EncapUnderlayFull : Drop.EncapPortFull;
-  return send == SEND_DOWN && !underlay ? Drop.EncapPortDown : Drop.EncapSendError;
+  if (send === SEND_TOO_BIG) return Drop.EncapTooBig;
+  if (send === SEND_FULL) return underlay ? Drop.EncapUnderlayFull : Drop.EncapPortFull;
+  return send === SEND_DOWN && !underlay ? Drop.EncapPortDown : Drop.EncapSendError;
 }
 
 function decapFailure(send: u32): u32 {
-  if (send == SEND_TOO_BIG) return Drop.DecapTooBig;
-  if (send == SEND_FULL) return Drop.DecapPortFull;
-  return send == SEND_DOWN ? Drop.DecapPortDown : Drop.DecapSendError;
+  if (send === SEND_TOO_BIG) return Drop.DecapTooBig;
+  if (send === SEND_FULL) return Drop.DecapPortFull;
+  return send === SEND_DOWN ? Drop.DecapPortDown : Drop.DecapSendError;
 }
 
 /** Every copy counts for its VTEP, so a flood counts once for each. */
 function countVtepEncap(worker: u32, output: Descriptor): void {
   const row = vtepRow(worker, output.target);
-  if (output.drop == SEND_OK) {
+  if (output.drop === SEND_OK) {
     addCounter(row + VTEP_COUNTER_FRAMES_ENCAP, 1);
     addCounter(row + VTEP_COUNTER_BYTES_ENCAP, output.payloadLen);
   } else {
@@ -104,12 +104,12 @@ function encapCount(worker: u32): void {
     let flooded: u64 = 0;
     for (; n < count; n++) {
       const input = inputAt(worker, n);
-      if (input.network != network) break;
-      if (input.verdict == VERDICT_DROP || input.result == 0) {
+      if (input.network !== network) break;
+      if (input.verdict === VERDICT_DROP || input.result === 0) {
         countDropped(worker, row, input, VTEP_COUNTER_DROPS_ENCAP);
         continue;
       }
-      if (input.verdict == VERDICT_FLOOD) flooded++;
+      if (input.verdict === VERDICT_FLOOD) flooded++;
       if (input.result & RESULT_UNDERLAY) {
         frames++;
         bytes += input.payloadLen;
@@ -141,12 +141,12 @@ function decapCount(worker: u32): void {
     let flooded: u64 = 0;
     for (; n < count; n++) {
       const input = inputAt(worker, n);
-      if (input.network != network || input.sourceVtep != vtep) break;
-      if (input.verdict == VERDICT_DROP || input.result == 0) {
+      if (input.network !== network || input.sourceVtep !== vtep) break;
+      if (input.verdict === VERDICT_DROP || input.result === 0) {
         countDropped(worker, row, input, VTEP_COUNTER_DROPS_DECAP);
         continue;
       }
-      if (input.verdict == VERDICT_FLOOD) flooded++;
+      if (input.verdict === VERDICT_FLOOD) flooded++;
       frames++;
       bytes += input.payloadLen;
     }
@@ -154,7 +154,7 @@ function decapCount(worker: u32): void {
     addCounter(row + COUNTER_FRAMES_DECAP, frames);
     addCounter(row + COUNTER_BYTES_DECAP, bytes);
     addCounter(row + COUNTER_FLOODED_DECAP, flooded);
-    if (vtep != 0) {
+    if (vtep !== 0) {
       addCounter(vtepRow(worker, vtep) + VTEP_COUNTER_FRAMES_DECAP, frames);
       addCounter(vtepRow(worker, vtep) + VTEP_COUNTER_BYTES_DECAP, bytes);
     }
@@ -164,5 +164,5 @@ function decapCount(worker: u32): void {
 /** The one place where a frame is counted as dropped. */
 function countDropped(worker: u32, row: usize, input: Descriptor, vtepCounter: usize): void {
   addCounter(row + COUNTER_DROPS + ((<usize>input.drop) << 3), 1);
-  if (input.sourceVtep != 0) addCounter(vtepRow(worker, input.sourceVtep) + vtepCounter, 1);
+  if (input.sourceVtep !== 0) addCounter(vtepRow(worker, input.sourceVtep) + vtepCounter, 1);
 }

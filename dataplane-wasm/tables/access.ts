@@ -40,7 +40,7 @@ function slotOf(bucket: usize, key: u32): usize {
   const wanted = i32x4.splat(key);
   for (let at = bucket; at < bucket + CACHE_LINE; at += 16) {
     const hits = i32x4.bitmask(i32x4.eq(v128.load(at), wanted));
-    if (hits != 0) return at + (ctz<u32>(hits) << 2);
+    if (hits !== 0) return at + (ctz<u32>(hits) << 2);
   }
   return 0;
 }
@@ -54,18 +54,18 @@ function slotAddress(key: u32): usize {
   for (let n: u32 = 0; n < PROBES_MAX; n++) {
     const bucket = bucketAddress(first + n);
     const slot = slotOf(bucket, key);
-    if (slot != 0) return slot;
-    if (slotOf(bucket, 0) != 0) return 0;
+    if (slot !== 0) return slot;
+    if (slotOf(bucket, 0) !== 0) return 0;
   }
   return 0;
 }
 
 /** True if the pair is in the set, or a prefix of the network permits it. */
 export function accessCheck(worker: u32, network: u32, vtep: u32): bool {
-  if (slotAddress(keyOf(network, vtep)) != 0) return true;
+  if (slotAddress(keyOf(network, vtep)) !== 0) return true;
   const prefixes = atomic.load<u32>(NETWORKS + <usize>network * NETWORK_SIZE + NETWORK_PREFIXES);
   const record = vtepRecord(vtep);
-  if (prefixes == 0 || record == 0 || !prefixMatch(prefixes, record + VTEP_ADDRESS)) return false;
+  if (prefixes === 0 || record === 0 || !prefixMatch(prefixes, record + VTEP_ADDRESS)) return false;
   accessAllow(worker, network, vtep);
   return true;
 }
@@ -73,9 +73,9 @@ export function accessCheck(worker: u32, network: u32, vtep: u32): bool {
 /** The id of a source address: a VTEP that some network allows, or a new one that an allow list's prefix covers. 0: not allowed. */
 export function sourceVtep(worker: u32, address: usize): u32 {
   const known = vtepFind(address);
-  if (known != 0 && load<u32>(vtepRecord(known), VTEP_FLAGS) & VTEP_FLAG_SOURCE) return known;
+  if (known !== 0 && load<u32>(vtepRecord(known), VTEP_FLAGS) & VTEP_FLAG_SOURCE) return known;
   const prefixes = atomic.load<u32>(SYSTEM_PREFIXES);
-  if (prefixes == 0 || !prefixMatch(prefixes, address)) return 0;
+  if (prefixes === 0 || !prefixMatch(prefixes, address)) return 0;
   return vtepIntern(worker, address, VTEP_FLAG_SOURCE | VTEP_FLAG_LEARNED);
 }
 
@@ -96,15 +96,15 @@ export function accessAllow(worker: u32, network: u32, vtep: u32): u32 {
   if (!vtepLock(worker)) return 0;
   const key = keyOf(network, vtep);
   let done: u32 = 0;
-  if (slotAddress(key) != 0) {
+  if (slotAddress(key) !== 0) {
     done = 1;
   } else {
     const first = firstBucket(key);
-    for (let n: u32 = 0; n < PROBES_MAX && done == 0; n++) {
+    for (let n: u32 = 0; n < PROBES_MAX && done === 0; n++) {
       const bucket = bucketAddress(first + n);
       let slot = slotOf(bucket, ACCESS_DELETED);
-      if (slot == 0) slot = slotOf(bucket, 0);
-      if (slot != 0) {
+      if (slot === 0) slot = slotOf(bucket, 0);
+      if (slot !== 0) {
         atomic.store<u32>(slot, key);
         done = 1;
       }
@@ -118,10 +118,10 @@ export function accessAllow(worker: u32, network: u32, vtep: u32): u32 {
 export function accessDeny(worker: u32, network: u32, vtep: u32): u32 {
   if (!vtepLock(worker)) return 0;
   const slot = slotAddress(keyOf(network, vtep));
-  if (slot != 0) {
+  if (slot !== 0) {
     const bucket = slot & ~(ACCESS_BUCKET_SIZE - 1);
-    atomic.store<u32>(slot, slotOf(bucket, 0) != 0 ? 0 : ACCESS_DELETED);
+    atomic.store<u32>(slot, slotOf(bucket, 0) !== 0 ? 0 : ACCESS_DELETED);
   }
   vtepUnlock();
-  return slot != 0 ? 1 : 0;
+  return slot !== 0 ? 1 : 0;
 }

@@ -37,7 +37,7 @@ const LEARNED_MAX: u32 = (VTEPS_MAX / 4) * 3;
 
 /** True for the IPv4-mapped form of an IPv4 address, RFC 4291 section 2.5.5.2. */
 export function addressIsIpv4(address: usize): bool {
-  return load<u64>(address) == 0 && <u64>load<u32>(address, 8) == MAPPED_PREFIX;
+  return load<u64>(address) === 0 && <u64>load<u32>(address, 8) === MAPPED_PREFIX;
 }
 
 export function addressEquals(a: usize, b: usize): bool {
@@ -59,10 +59,10 @@ export function vtepFind(address: usize): u32 {
   let slot = indexSlot(address);
   for (let n: u32 = 0; n < VTEP_INDEX_SLOTS; n++) {
     const vtep = atomic.load<u32>(VTEP_INDEX + (slot << 2));
-    if (vtep == 0) return 0;
-    if (vtep != VTEP_INDEX_DELETED) {
+    if (vtep === 0) return 0;
+    if (vtep !== VTEP_INDEX_DELETED) {
       const record = vtepRecord(vtep);
-      if (record != 0 && addressEquals(record + VTEP_ADDRESS, address)) return vtep;
+      if (record !== 0 && addressEquals(record + VTEP_ADDRESS, address)) return vtep;
     }
     slot = (slot + 1) & (VTEP_INDEX_SLOTS - 1);
   }
@@ -72,7 +72,7 @@ export function vtepFind(address: usize): u32 {
 /** Takes the lock of the VTEP and access tables for a worker slot. False if it stays taken. */
 export function vtepLock(worker: u32): bool {
   for (let n: u32 = 0; n < LOCK_TRIES; n++) {
-    if (atomic.cmpxchg<u32>(SYSTEM_VTEP_LOCK, 0, worker + 1) == 0) return true;
+    if (atomic.cmpxchg<u32>(SYSTEM_VTEP_LOCK, 0, worker + 1) === 0) return true;
   }
   return false;
 }
@@ -87,12 +87,12 @@ export function vtepUnlock(): void {
  */
 export function vtepIntern(worker: u32, address: usize, flags: u32): u32 {
   const known = vtepFind(address);
-  if (known != 0) return known;
+  if (known !== 0) return known;
   if (!vtepLock(worker)) return 0;
   let vtep = vtepFind(address);
-  if (vtep == 0) {
+  if (vtep === 0) {
     vtep = freeId(flags);
-    if (vtep != 0) {
+    if (vtep !== 0) {
       const record = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
       writeRecord(record, vtep, address, flags, TTL_DEFAULT);
       atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>record);
@@ -110,7 +110,7 @@ function freeId(flags: u32): u32 {
     store<u32>(SYSTEM_VTEP_NEXT, next + 1);
     return next;
   }
-  for (let vtep: u32 = 1; vtep < limit; vtep++) if (vtepRecord(vtep) == 0) return vtep;
+  for (let vtep: u32 = 1; vtep < limit; vtep++) if (vtepRecord(vtep) === 0) return vtep;
   return 0;
 }
 
@@ -119,7 +119,7 @@ function insertIndex(address: usize, vtep: u32): void {
   let slot = indexSlot(address);
   for (;;) {
     const there = load<u32>(VTEP_INDEX + (slot << 2));
-    if (there == 0 || there == VTEP_INDEX_DELETED) break;
+    if (there === 0 || there === VTEP_INDEX_DELETED) break;
     slot = (slot + 1) & (VTEP_INDEX_SLOTS - 1);
   }
   atomic.store<u32>(VTEP_INDEX + (slot << 2), vtep);
@@ -128,12 +128,12 @@ function insertIndex(address: usize, vtep: u32): void {
 /** Forgets a VTEP. Its tombstone turns free when nothing follows it, so that churn does not lengthen the probes. */
 export function vtepRemove(worker: u32, vtep: u32): void {
   const record = vtepRecord(vtep);
-  if (record == 0 || !vtepLock(worker)) return;
+  if (record === 0 || !vtepLock(worker)) return;
   let slot = indexSlot(record + VTEP_ADDRESS);
   for (let n: u32 = 0; n < VTEP_INDEX_SLOTS; n++) {
     const there = load<u32>(VTEP_INDEX + (slot << 2));
-    if (there == 0) break;
-    if (there == vtep) {
+    if (there === 0) break;
+    if (there === vtep) {
       clearIndex(slot);
       break;
     }
@@ -146,8 +146,8 @@ export function vtepRemove(worker: u32, vtep: u32): void {
 function clearIndex(at: u32): void {
   let slot = at;
   atomic.store<u32>(VTEP_INDEX + (slot << 2), VTEP_INDEX_DELETED);
-  if (load<u32>(VTEP_INDEX + (((slot + 1) & (VTEP_INDEX_SLOTS - 1)) << 2)) != 0) return;
-  while (load<u32>(VTEP_INDEX + (slot << 2)) == VTEP_INDEX_DELETED) {
+  if (load<u32>(VTEP_INDEX + (((slot + 1) & (VTEP_INDEX_SLOTS - 1)) << 2)) !== 0) return;
+  while (load<u32>(VTEP_INDEX + (slot << 2)) === VTEP_INDEX_DELETED) {
     atomic.store<u32>(VTEP_INDEX + (slot << 2), 0);
     slot = (slot - 1) & (VTEP_INDEX_SLOTS - 1);
   }
@@ -157,9 +157,9 @@ function clearIndex(at: u32): void {
 export function vtepRewrite(worker: u32, vtep: u32, flags: u32, ttl: u32): void {
   if (!vtepLock(worker)) return;
   const current = vtepRecord(vtep);
-  if (current != 0) {
+  if (current !== 0) {
     const first = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
-    const spare = current == first ? first + VTEP_RECORD_SIZE : first;
+    const spare = current === first ? first + VTEP_RECORD_SIZE : first;
     writeRecord(spare, vtep, current + VTEP_ADDRESS, flags, ttl);
     atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>spare);
   }
@@ -171,6 +171,6 @@ function writeRecord(record: usize, vtep: u32, address: usize, flags: u32, ttl: 
   memory.copy(record + VTEP_ADDRESS, address, 16);
   store<u32>(record, vtep, VTEP_ID);
   store<u32>(record, (flags & ~VTEP_FLAG_IPV6) | ipv6, VTEP_FLAGS);
-  const len = writeOuterTemplate(record, SYSTEM_LOCAL, load<u32>(SYSTEM_UDP_PORT), ipv6 != 0, ttl);
+  const len = writeOuterTemplate(record, SYSTEM_LOCAL, load<u32>(SYSTEM_UDP_PORT), ipv6 !== 0, ttl);
   store<u32>(record, len, VTEP_OUTER_LEN);
 }

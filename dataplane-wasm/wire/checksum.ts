@@ -48,7 +48,7 @@ export function sumBytes(from: usize, len: u32, initial: u64): u64 {
     p += 2;
     rest -= 2;
   }
-  if (rest != 0) sum += <u64>load<u8>(p);
+  if (rest !== 0) sum += <u64>load<u8>(p);
   return sum;
 }
 

@@ -13,12 +13,12 @@ export const ECN_ALARM: u32 = 8; // the combination is one that the RFC calls cu
 
 /** The outcome of one cell of the table. */
 export function ecnDecap(inner: u32, outer: u32): u32 {
-  if (inner == ECN_NOT_ECT) {
-    if (outer == ECN_CE) return ECN_DROP;
-    return outer == ECN_NOT_ECT ? ECN_NOT_ECT : ECN_NOT_ECT | ECN_ALARM;
+  if (inner === ECN_NOT_ECT) {
+    if (outer === ECN_CE) return ECN_DROP;
+    return outer === ECN_NOT_ECT ? ECN_NOT_ECT : ECN_NOT_ECT | ECN_ALARM;
   }
-  if (outer == ECN_CE) return ECN_CE;
-  if (inner == ECN_CE) return outer == ECN_ECT1 ? ECN_CE | ECN_ALARM : ECN_CE;
-  if (inner == ECN_ECT0) return outer == ECN_ECT1 ? ECN_ECT1 : ECN_ECT0;
-  return outer == ECN_ECT0 ? ECN_ECT1 | ECN_ALARM : ECN_ECT1;
+  if (outer === ECN_CE) return ECN_CE;
+  if (inner === ECN_CE) return outer === ECN_ECT1 ? ECN_CE | ECN_ALARM : ECN_CE;
+  if (inner === ECN_ECT0) return outer === ECN_ECT1 ? ECN_ECT1 : ECN_ECT0;
+  return outer === ECN_ECT0 ? ECN_ECT1 | ECN_ALARM : ECN_ECT1;
 }

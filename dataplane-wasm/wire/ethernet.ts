@@ -27,9 +27,9 @@ export function sourceMac(frame: usize): u64 {
 }
 
 export function macIsMulticast(mac: u64): bool {
-  return (mac & MAC_MULTICAST) != 0;
+  return (mac & MAC_MULTICAST) !== 0;
 }
 
 export function isVlanType(typeWire: u32): bool {
-  return typeWire == ETH_TYPE_VLAN_WIRE || typeWire == ETH_TYPE_QINQ_WIRE;
+  return typeWire === ETH_TYPE_VLAN_WIRE || typeWire === ETH_TYPE_QINQ_WIRE;
 }

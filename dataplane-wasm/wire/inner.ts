@@ -80,15 +80,15 @@ export function parseInner(frame: usize, len: u32): u64 {
       type = <u32>load<u16>(frame + l3 - 2);
     }
   }
-  if (type == ETH_TYPE_IPV4_WIRE) return parseIpv4(frame, len, l3, flags);
-  if (type == ETH_TYPE_IPV6_WIRE) return parseIpv6(frame, len, l3, flags);
+  if (type === ETH_TYPE_IPV4_WIRE) return parseIpv4(frame, len, l3, flags);
+  if (type === ETH_TYPE_IPV6_WIRE) return parseIpv6(frame, len, l3, flags);
   return pack(l3, L3_NONE, 0, flags, 0, 0);
 }
 
 function parseIpv4(frame: usize, len: u32, l3: u32, flags: u32): u64 {
   const ip = frame + l3;
   const headerLen = len >= l3 + IPV4_LEN ? ipv4HeaderLen(ip) : 0;
-  if (headerLen == 0 || len < l3 + headerLen) return pack(l3, L3_NONE, 0, flags, 0, 0);
+  if (headerLen === 0 || len < l3 + headerLen) return pack(l3, L3_NONE, 0, flags, 0, 0);
   const protocol = <u32>load<u8>(ip, IPV4_PROTOCOL);
   if (load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE) {
     return pack(l3, L3_IPV4, protocol, flags | INNER_FRAGMENT, 0, 0);
@@ -102,14 +102,14 @@ function parseIpv4(frame: usize, len: u32, l3: u32, flags: u32): u64 {
 
 function parseIpv6(frame: usize, len: u32, l3: u32, flags: u32): u64 {
   const ip = frame + l3;
-  if (len < l3 + IPV6_LEN || load<u8>(ip) >> 4 != VERSION_6) return pack(l3, L3_NONE, 0, flags, 0, 0);
+  if (len < l3 + IPV6_LEN || load<u8>(ip) >> 4 !== VERSION_6) return pack(l3, L3_NONE, 0, flags, 0, 0);
   let protocol = <u32>load<u8>(ip, IPV6_NEXT_HEADER);
   let l4 = l3 + IPV6_LEN;
   for (let n: u32 = 0; isExtension(protocol); n++) {
-    if (n == EXTENSIONS_MAX || len < l4 + EXTENSION_MIN_LEN) return pack(l3, L3_IPV6, protocol, flags, 0, 0);
+    if (n === EXTENSIONS_MAX || len < l4 + EXTENSION_MIN_LEN) return pack(l3, L3_IPV6, protocol, flags, 0, 0);
     const next = <u32>load<u8>(frame + l4);
     // Every fragment of a packet must hash alike, so the ports of the first one do not count; RFC 8200 section 4.5.
-    if (protocol == PROTOCOL_FRAGMENT) return pack(l3, L3_IPV6, next, flags | INNER_FRAGMENT, 0, 0);
+    if (protocol === PROTOCOL_FRAGMENT) return pack(l3, L3_IPV6, next, flags | INNER_FRAGMENT, 0, 0);
     l4 += extensionLen(protocol, frame + l4);
     protocol = next;
   }
@@ -120,13 +120,13 @@ function parseIpv6(frame: usize, len: u32, l3: u32, flags: u32): u64 {
 
 /** True if the transport ports may be read at `innerL4`. */
 export function innerHasPorts(inner: u64): bool {
-  return innerL4(inner) != 0 && hasPorts(innerProtocol(inner));
+  return innerL4(inner) !== 0 && hasPorts(innerProtocol(inner));
 }
 
 /** The ECN field of the inner packet; Not-ECT for what is not IP. RFC 3168 section 5, RFC 8200 section 7. */
 export function innerEcn(frame: usize, inner: u64): u32 {
   const kind = innerKind(inner);
   const ip = frame + innerL3(inner);
-  if (kind == L3_IPV4) return <u32>load<u8>(ip, IPV4_TOS) & 3;
-  return kind == L3_IPV6 ? ipv6Ecn(ip) : 0;
+  if (kind === L3_IPV4) return <u32>load<u8>(ip, IPV4_TOS) & 3;
+  return kind === L3_IPV6 ? ipv6Ecn(ip) : 0;
 }

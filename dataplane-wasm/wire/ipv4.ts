@@ -23,5 +23,5 @@ export const IPV4_FRAGMENT_MASK_WIRE: u32 = 0xff3f;
 export function ipv4HeaderLen(p: usize): u32 {
   const versionIhl = <u32>load<u8>(p);
   const len = (versionIhl & 15) << 2;
-  return versionIhl >> 4 == 4 && len >= IPV4_LEN ? len : 0;
+  return versionIhl >> 4 === 4 && len >= IPV4_LEN ? len : 0;
 }

@@ -35,22 +35,22 @@ export function storeIpv6Ecn(p: usize, ecn: u32): void {
 /** True for an extension header that a flow hash looks behind. */
 export function isExtension(protocol: u32): bool {
   return (
-    protocol == PROTOCOL_HOP_BY_HOP ||
-    protocol == PROTOCOL_DESTINATION ||
-    protocol == PROTOCOL_ROUTING ||
-    protocol == PROTOCOL_FRAGMENT ||
-    protocol == PROTOCOL_AH ||
-    protocol == PROTOCOL_MOBILITY ||
-    protocol == PROTOCOL_HIP ||
-    protocol == PROTOCOL_SHIM6
+    protocol === PROTOCOL_HOP_BY_HOP ||
+    protocol === PROTOCOL_DESTINATION ||
+    protocol === PROTOCOL_ROUTING ||
+    protocol === PROTOCOL_FRAGMENT ||
+    protocol === PROTOCOL_AH ||
+    protocol === PROTOCOL_MOBILITY ||
+    protocol === PROTOCOL_HIP ||
+    protocol === PROTOCOL_SHIM6
   );
 }
 
 /** Length in bytes of the extension header at `p`; AH counts in words of four (RFC 4302 section 2.2). */
 export function extensionLen(protocol: u32, p: usize): u32 {
-  if (protocol == PROTOCOL_FRAGMENT) return 8;
+  if (protocol === PROTOCOL_FRAGMENT) return 8;
   const units = <u32>load<u8>(p, 1);
-  return protocol == PROTOCOL_AH ? (units + 2) << 2 : (units + 1) << 3;
+  return protocol === PROTOCOL_AH ? (units + 2) << 2 : (units + 1) << 3;
 }
 
 /** The traffic class: low half of the first octet, high half of the second. */

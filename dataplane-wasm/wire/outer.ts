@@ -41,29 +41,29 @@ export function outerL3(frame: usize, len: u32): u32 {
   if (len < ETH_LEN + VLAN_TAG_LEN + IPV4_LEN) return 0;
   const l3 = isVlanType(load<u16>(frame, ETH_TYPE)) ? ETH_LEN + VLAN_TAG_LEN : ETH_LEN;
   const type = <u32>load<u16>(frame + l3 - 2);
-  return type == ETH_TYPE_IPV4_WIRE || type == ETH_TYPE_IPV6_WIRE ? l3 : 0;
+  return type === ETH_TYPE_IPV4_WIRE || type === ETH_TYPE_IPV6_WIRE ? l3 : 0;
 }
 
 /** Checks fragment, length and checksums, in this order, from the IP header at `l3` on. */
 export function parseOuter(frame: usize, len: u32, l3: u32): u64 {
   const ip = frame + l3;
   const version = load<u8>(ip) >> 4;
-  if (version == VERSION_6) return parseOuterIpv6(ip, len - l3, l3);
+  if (version === VERSION_6) return parseOuterIpv6(ip, len - l3, l3);
   const headerLen = ipv4HeaderLen(ip);
   if (load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE) return fail(Drop.DecapFragment);
   const totalLen = loadBe16(ip + IPV4_TOTAL_LEN);
-  if (headerLen == 0 || load<u8>(ip, IPV4_PROTOCOL) != PROTOCOL_UDP) return fail(Drop.DecapTruncated);
+  if (headerLen === 0 || load<u8>(ip, IPV4_PROTOCOL) !== PROTOCOL_UDP) return fail(Drop.DecapTruncated);
   if (totalLen > len - l3 || totalLen < headerLen + UDP_LEN + VXLAN_LEN) return fail(Drop.DecapTruncated);
-  if (fold(sumBytes(ip, headerLen, 0)) != WHOLE) return fail(Drop.DecapBadChecksum);
+  if (fold(sumBytes(ip, headerLen, 0)) !== WHOLE) return fail(Drop.DecapBadChecksum);
   return parseUdp(ip + headerLen, totalLen - headerLen, sumBytes(ip + IPV4_SRC, 8, 0), l3 + headerLen);
 }
 
 function parseOuterIpv6(ip: usize, len: u32, l3: u32): u64 {
   if (len < IPV6_LEN) return fail(Drop.DecapTruncated);
   const next = load<u8>(ip, IPV6_NEXT_HEADER);
-  if (next == PROTOCOL_FRAGMENT) return fail(Drop.DecapFragment);
+  if (next === PROTOCOL_FRAGMENT) return fail(Drop.DecapFragment);
   const payloadLen = loadBe16(ip + IPV6_PAYLOAD_LEN);
-  if (next != PROTOCOL_UDP || payloadLen > len - IPV6_LEN || payloadLen < UDP_LEN + VXLAN_LEN) {
+  if (next !== PROTOCOL_UDP || payloadLen > len - IPV6_LEN || payloadLen < UDP_LEN + VXLAN_LEN) {
     return fail(Drop.DecapTruncated);
   }
   return parseUdp(ip + IPV6_LEN, payloadLen, sumBytes(ip + IPV6_SRC, 32, 0), l3 + IPV6_LEN);
@@ -73,9 +73,9 @@ function parseOuterIpv6(ip: usize, len: u32, l3: u32): u64 {
 function parseUdp(udp: usize, len: u32, addresses: u64, at: u32): u64 {
   const udpLen = loadBe16(udp + UDP_LENGTH);
   if (udpLen > len || udpLen < UDP_LEN + VXLAN_LEN) return fail(Drop.DecapTruncated);
-  if (load<u16>(udp, UDP_CHECKSUM) != 0) {
+  if (load<u16>(udp, UDP_CHECKSUM) !== 0) {
     const pseudo = addresses + <u64>asWire16(PROTOCOL_UDP) + <u64>asWire16(udpLen);
-    if (fold(sumBytes(udp, udpLen, pseudo)) != WHOLE) return fail(Drop.DecapBadChecksum);
+    if (fold(sumBytes(udp, udpLen, pseudo)) !== WHOLE) return fail(Drop.DecapBadChecksum);
   }
   return <u64>(at + UDP_LEN) | ((<u64>(udpLen - UDP_LEN)) << 16);
 }

@@ -23,7 +23,7 @@ export const UDP_CHECKSUM: usize = UDP_LENGTH + 2;
 export const UDP_LEN: u32 = 8;
 
 export function hasPorts(protocol: u32): bool {
-  return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP || protocol == PROTOCOL_SCTP;
+  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP;
 }
 
 /** Header length of the TCP segment at `p`, 0 if its offset is out of range. */
