@@ -2,8 +2,8 @@
 // harness is at fault, not vxlane.
 
 import { expect, test } from "vitest";
-import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
-import { allTraffic, unreachable } from "./traffic.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
+import { allTraffic, broadcastReaches, unreachable } from "./traffic.js";
 
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
 
@@ -14,17 +14,18 @@ test.each([
   { family: 6, checksum: false },
 ] as const)("kernel to kernel over IPv$family, outer checksum $checksum", async ({ family, checksum }) => {
   const [a, b] = await twoHosts(await createLab(), { family });
-  await kernelVxlan(a, { vni: 100, remotes: [b.address], overlay: one, checksum });
-  await kernelVxlan(b, { vni: 100, remotes: [a.address], overlay: two, checksum });
-  await allTraffic({ host: a, overlay: one }, { host: b, overlay: two }, family === 4 ? 1450 : 1430);
+  const left = await kernelVxlan(a, { vni: 100, remotes: [b.address], overlay: one, checksum });
+  const right = await kernelVxlan(b, { vni: 100, remotes: [a.address], overlay: two, checksum });
+  await broadcastReaches(left, [right]);
+  await allTraffic(left, right, family === 4 ? 1450 : 1430);
 });
 
 test("another VNI is not reached, and its frames are seen on the wire", async () => {
   const [a, b] = await twoHosts(await createLab());
-  await kernelVxlan(a, { vni: 100, remotes: [b.address], overlay: one });
-  await kernelVxlan(b, { vni: 101, remotes: [a.address], overlay: two });
-  const capture = await b.agent.call("capture", ["under0"]);
-  await unreachable({ host: a, overlay: one }, { host: b, overlay: two });
+  const left = await kernelVxlan(a, { vni: 100, remotes: [b.address], overlay: one });
+  const right = await kernelVxlan(b, { vni: 101, remotes: [a.address], overlay: two });
+  const capture = await b.agent.call("capture", [UNDERLAY]);
+  await unreachable(left, right);
   const frames = await b.agent.call("caught", capture);
   expect(frames.filter(({ data }) => data[23] === 17).length).toBeGreaterThan(0);
 });

@@ -1,16 +1,13 @@
 // Owns what "traffic flows" means in the interop tests: pings, TCP and UDP between two hosts, compared byte for byte.
 // Both ends only have overlay addresses here; which of them is vxlane is not this file's business.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import type { Host, OverlayAddress } from "../support/netns.js";
-
-export interface End {
-  host: Host;
-  overlay: OverlayAddress;
-}
+import type { End } from "../support/netns.js";
 
 /* Our choices. */
 const MEGABYTE = 1_000_000;
+const ETHERTYPE = 0x88b5; // IEEE 802, for experiments: no host sends it by itself
 let nextPort = 20_000;
 
 /** Asks until the other side answers: neighbours and learning may take the first echo. */
@@ -112,4 +109,59 @@ export async function allTraffic(a: End, b: End, mtu = 1450): Promise<void> {
   await pingBothWays(a, b, mtu);
   await tcpBothWays(a, b);
   await udpBothWays(a, b, mtu);
+}
+
+/** A frame that only a test sends; `text` tells one from another. `vid`: with an 802.1Q tag. */
+export function testFrame(to: string, from: string, text: string, vid?: number): Buffer {
+  const tag = vid === undefined ? [] : [0x81, 0x00, vid >>> 8, vid & 0xff];
+  const mac = (address: string) => Buffer.from(address.replaceAll(":", ""), "hex");
+  const header = Buffer.concat([
+    mac(to),
+    mac(from),
+    Buffer.from(tag),
+    Buffer.from([ETHERTYPE >>> 8, ETHERTYPE & 0xff]),
+  ]);
+  return Buffer.concat([header, Buffer.from(text.padEnd(46, "."))]);
+}
+
+export const BROADCAST = "ff:ff:ff:ff:ff:ff";
+
+/** Catches the frames of tests that come in at these ends while `send` runs, as hex, in order, for each end. */
+export async function arrivals(ends: End[], send: () => Promise<void>, settleMs = 200): Promise<string[][]> {
+  const captures = await Promise.all(ends.map(({ host, device }) => host.agent.call("capture", [device])));
+  await send();
+  await sleep(settleMs);
+  return Promise.all(
+    ends.map(async ({ host }, i) => {
+      const frames = await host.agent.call("caught", captures[i] ?? 0);
+      return frames.filter(({ outgoing, data }) => !outgoing && isTestFrame(data)).map(({ data }) => hex(data));
+    }),
+  );
+}
+
+export const hex = (data: Uint8Array) => Buffer.from(data).toString("hex");
+
+function isTestFrame(data: Uint8Array): boolean {
+  const frame = Buffer.from(data);
+  const at = frame.readUInt16BE(12) === 0x8100 ? 16 : 12;
+  return frame.length > at + 2 && frame.readUInt16BE(at) === ETHERTYPE;
+}
+
+/** Broadcasts from one end arrive at each of the others exactly once. */
+export async function broadcastReaches(from: End, others: End[]): Promise<void> {
+  const frames = [1, 2, 3].map((n) =>
+    testFrame(BROADCAST, from.overlay.mac, `broadcast ${n} of ${from.host.ns.label}`),
+  );
+  const arrived = await arrivals(others, () => from.host.agent.call("sendFrames", from.device, frames));
+  for (const [i, list] of arrived.entries()) {
+    expect(list, `from ${from.host.ns.label} to ${others[i]?.host.ns.label}`).toEqual(frames.map(hex));
+  }
+}
+
+/** A VXLAN datagram as anybody could send it. */
+export function vxlanDatagram(vni: number, frame: Uint8Array, flags = 0x08): Buffer {
+  const header = Buffer.alloc(8);
+  header[0] = flags;
+  header.writeUInt32BE(vni << 8, 4);
+  return Buffer.concat([header, frame]);
 }

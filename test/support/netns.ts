@@ -132,9 +132,23 @@ export function overlayAddress(index: number, net = 0): OverlayAddress {
   };
 }
 
-/** Gives an overlay interface its addresses and brings it up. */
-export async function addressOverlay(host: Host, device: string, { ipv4, ipv6 }: OverlayAddress): Promise<void> {
-  await host.ns.ip(`link set ${device} up`, `addr add ${ipv4}/24 dev ${device}`, `addr add ${ipv6}/64 dev ${device}`);
+/** One end of a tunnel: a host and its interface into the overlay. */
+export interface End {
+  host: Host;
+  device: string;
+  overlay: OverlayAddress;
+}
+
+/** Brings an overlay interface up, with its addresses or, if it is to be quiet, with none and without IPv6. */
+export async function openOverlay(
+  host: Host,
+  device: string,
+  { ipv4, ipv6 }: OverlayAddress,
+  quiet = false,
+): Promise<void> {
+  if (quiet) await host.ns.sysctl(`net/ipv6/conf/${device}/disable_ipv6=1`);
+  const addresses = quiet ? [] : [`addr add ${ipv4}/24 dev ${device}`, `addr add ${ipv6}/64 dev ${device}`];
+  await host.ns.ip(`link set ${device} up`, ...addresses);
 }
 
 export interface KernelVxlan {
@@ -149,12 +163,12 @@ export interface KernelVxlan {
   /** Outer UDP checksum: sent, and over IPv6 wanted. */
   checksum?: boolean;
   learning?: boolean;
-  /** Addresses of the overlay interface; false leaves them away. */
-  addressed?: boolean;
+  /** No addresses and no IPv6: nothing is sent but what a test sends. */
+  quiet?: boolean;
 }
 
 /** A kernel VXLAN device, up, with its overlay addresses. */
-export async function kernelVxlan(host: Host, options: KernelVxlan): Promise<string> {
+export async function kernelVxlan(host: Host, options: KernelVxlan): Promise<End> {
   const {
     vni,
     remotes = [],
@@ -174,9 +188,8 @@ export async function kernelVxlan(host: Host, options: KernelVxlan): Promise<str
   );
   for (const remote of remotes)
     await host.ns.bridge("fdb", "append", "00:00:00:00:00:00", "dev", device, "dst", remote);
-  if (options.addressed ?? true) await addressOverlay(host, device, overlay);
-  else await host.ns.ip(`link set ${device} up`);
-  return device;
+  await openOverlay(host, device, overlay, options.quiet);
+  return { host, device, overlay };
 }
 
 function checksumFlags(v6: boolean, checksum: boolean): string {

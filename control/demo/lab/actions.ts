@@ -273,6 +273,13 @@ async function sendDatagrams(address: string, port: number, datagrams: Uint8Arra
   socket.close();
 }
 
+/** The body of an HTTP answer of 200. */
+async function httpGet(url: string): Promise<string> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  return response.text();
+}
+
 export const actions = {
   ping,
   tcpListen,
@@ -285,5 +292,6 @@ export const actions = {
   caught,
   sendFrames,
   sendDatagrams,
+  httpGet,
 };
 export type Actions = typeof actions;

@@ -1,0 +1,182 @@
+// Owns a running vxlane in a lab: its config file, its start, its API and metrics, and what every scenario asks of it
+// at the end: the counters balance, SIGTERM ends it with 0 within two seconds, and what it made is gone.
+//
+// Those last checks belong to the end of each test and are registered when the daemon starts, so that no scenario
+// can forget them. A test that stops or kills the daemon itself has taken them over.
+
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect, onTestFinished } from "vitest";
+import type { Watched } from "../../control/demo/lab/process.js";
+import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
+import { type End, type Host, type OverlayAddress, openOverlay } from "./netns.js";
+
+export const MAIN = fileURLToPath(new URL("../../dist/control/cli/main.js", import.meta.url));
+
+/* From the issue of the foundation. */
+const STOP_MS = 2000;
+
+/* Our choices. */
+const READY_MS = 20_000; // many things may share this machine; how fast it really is, a benchmark says
+const METRICS = "127.0.0.1:9479";
+
+/** A config as a user writes it; what it leaves away, `start` fills in for the lab. */
+export type PartialConfig = Record<string, unknown>;
+
+export class Daemon {
+  #over = false;
+
+  private constructor(
+    readonly host: Host,
+    readonly process: Watched,
+    readonly socket: string,
+    /** Names of the interfaces that go when it stops. */
+    readonly ports: string[],
+    readonly configFile: string,
+  ) {}
+
+  /** Starts vxlane in the host's namespace and waits until frames flow. @throws if it does not get there */
+  static async start(host: Host, config: PartialConfig): Promise<Daemon> {
+    const { file, socket } = await writeConfig(host, config);
+    const watched = host.ns.spawn(process.execPath, [MAIN, "run", "--config", file]);
+    const networks = (config.networks ?? []) as { ports?: { name: string; persistent?: boolean }[] }[];
+    const ports = networks.flatMap(({ ports = [] }) => ports.filter((port) => port.persistent !== true));
+    const names = ports.map(({ name }) => name);
+    const daemon = new Daemon(host, watched, socket, names, file);
+    onTestFinished(async ({ task }) => {
+      if (task.result?.state === "fail") process.stderr.write(`vxlane at ${host.ns.label}:\n${watched.stderr}\n`);
+      else if (!daemon.#over) await daemon.endOfTest();
+    });
+    const line = await watched.line((text) => text.startsWith("{"), READY_MS);
+    expect(JSON.parse(line)).toMatchObject({ ready: true, api: expect.anything(), metrics: expect.anything() });
+    return daemon;
+  }
+
+  private async endOfTest(): Promise<void> {
+    await this.expectBalance();
+    await this.stop();
+  }
+
+  /** SIGTERM: exit code 0 within 2 s, and interfaces and socket are gone. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+    this.#over = true;
+    const start = performance.now();
+    const exit = await this.process.stop(signal, 10_000);
+    const ms = performance.now() - start;
+    expect(exit, `${signal} to vxlane; its log:\n${this.process.stderr}`).toEqual({ code: 0, signal: null });
+    expect(ms, `ms from ${signal} to the end`).toBeLessThan(STOP_MS);
+    for (const name of this.ports) expect(await this.host.ns.hasLink(name), `${name} is left behind`).toBe(false);
+    expect(existsSync(this.socket), "the API's socket is left behind").toBe(false);
+  }
+
+  /** As a crash does. */
+  async kill(): Promise<void> {
+    this.#over = true;
+    await this.process.stop("SIGKILL");
+  }
+
+  /** The JSON answer to a GET. @throws unless it is 200 */
+  async get<T>(path: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: this.socket, path, timeout: 5000 }, (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text: string) => {
+          body += text;
+        });
+        response.once("end", () => {
+          if (response.statusCode === 200) resolve(JSON.parse(body) as T);
+          else reject(new Error(`GET ${path}: ${response.statusCode}: ${body}`));
+        });
+      });
+      call.once("timeout", () => call.destroy(new Error(`GET ${path}: no answer`)));
+      call.once("error", reject);
+      call.end();
+    });
+  }
+
+  async metrics(): Promise<Sample[]> {
+    return parseMetrics(await this.host.agent.call("httpGet", `http://${METRICS}/metrics`));
+  }
+
+  /** Frames dropped for one reason. */
+  async dropped(reason: string, direction: "encap" | "decap" = "decap"): Promise<number> {
+    return sumOf(await this.metrics(), "vxlane_dropped_frames_total", { reason, direction });
+  }
+
+  /** Waits until a figure of the metrics is what it should be: counters are published a batch at a time. */
+  async expectMetric(value: number, name: string, labels: Record<string, string | number>): Promise<void> {
+    await expect.poll(async () => sumOf(await this.metrics(), name, labels), { timeout: 3000 }).toBe(value);
+  }
+
+  /** Once traffic rests: received = frames + local + dropped, for each direction, to the frame. */
+  async expectBalance(): Promise<void> {
+    let sums = balanceOf(await this.metrics());
+    for (let attempt = 0; attempt < 20; attempt++) {
+      await sleep(100);
+      const before = sums;
+      sums = balanceOf(await this.metrics());
+      const rests = JSON.stringify(before) === JSON.stringify(sums);
+      if (rests && sums.every(({ missing }) => missing === 0)) break;
+    }
+    expect(
+      sums.map(({ direction, missing }) => ({ direction, missing })),
+      JSON.stringify(sums),
+    ).toEqual([
+      { direction: "encap", missing: 0 },
+      { direction: "decap", missing: 0 },
+    ]);
+  }
+}
+
+/** Writes a config (JSON is YAML) for a host, with paths of its own. */
+export async function writeConfig(host: Host, config: PartialConfig): Promise<{ file: string; socket: string }> {
+  const directory = host.lab.directory();
+  const socket = join(directory, "api.sock");
+  const file = join(directory, "vxlane.yaml");
+  const whole = {
+    local: host.address,
+    api: { socket },
+    metrics: { listen: METRICS },
+    stateDir: join(directory, "state"),
+    ...config,
+  };
+  await writeFile(file, JSON.stringify(whole, undefined, 2));
+  return { file, socket };
+}
+
+export interface VxlaneEnd {
+  vni: number;
+  overlay: OverlayAddress;
+  /** Flood list. */
+  remotes?: string[];
+  /** Of the network; they override what the others say. */
+  network?: PartialConfig;
+  /** Of the whole config. */
+  config?: PartialConfig;
+  port?: string;
+  /** No addresses and no IPv6 on the port. */
+  quiet?: boolean;
+}
+
+export interface VxlaneRunning extends End {
+  daemon: Daemon;
+}
+
+/** vxlane with one network and one port, and the port's overlay addresses: the counterpart of `kernelVxlan`. */
+export async function vxlane(host: Host, options: VxlaneEnd): Promise<VxlaneRunning> {
+  const { vni, overlay, remotes = [], port = "blue0" } = options;
+  const network = {
+    vni,
+    name: "blue",
+    flood: { mode: "headend", vteps: remotes },
+    ports: [{ name: port, driver: "tap", mac: overlay.mac }],
+    ...options.network,
+  };
+  const daemon = await Daemon.start(host, { networks: [network], ...options.config });
+  await openOverlay(host, port, overlay, options.quiet);
+  return { daemon, host, device: port, overlay };
+}
