@@ -1,0 +1,80 @@
+// Who has a UDP port: an operator who sees "address in use" wants the name. The kernel's own vxlan devices hold their
+// port without a process, so they are asked for first; processes are found by the inode of their socket.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { listLinks, withNetlink } from "./links.js";
+import { inNamespace } from "./netns.js";
+
+/* From linux/if_link.h */
+
+const IFLA_VXLAN_PORT = 15; // u16, wire order
+
+export type PortHolder =
+  | { readonly kind: "vxlan"; readonly device: string }
+  | { readonly kind: "process"; readonly pid: number; readonly command: string };
+
+/** What holds UDP `port` in a network namespace; undefined if nothing does or it cannot be found. */
+export function whoHasUdpPort(port: number, netns?: string): PortHolder | undefined {
+  const device = vxlanDeviceOn(port, netns);
+  if (device !== undefined) return { kind: "vxlan", device };
+  const inodes = socketInodes(port, netns);
+  return inodes.size === 0 ? undefined : processWithSocket(inodes);
+}
+
+/** For a message: `the kernel's vxlan device vx0`, `node (process 4711)`. */
+export function describeHolder(holder: PortHolder | undefined): string {
+  if (holder === undefined) return "a holder that could not be found";
+  if (holder.kind === "vxlan") return `the kernel's vxlan device ${holder.device}`;
+  return `${holder.command} (process ${holder.pid})`;
+}
+
+function vxlanDeviceOn(port: number, netns: string | undefined): string | undefined {
+  const links = withNetlink(netns, listLinks);
+  return links.find((link) => link.kind === "vxlan" && link.kindData.get(IFLA_VXLAN_PORT)?.readUInt16BE(0) === port)
+    ?.name;
+}
+
+/** Inodes of the sockets bound to the port, from lines like `12: 0100007F:12B5 ... inode ...` of /proc/net/udp. */
+function socketInodes(port: number, netns: string | undefined): Set<string> {
+  // thread-self follows the namespace of the calling thread.
+  const tables = inNamespace(netns, () => ["udp", "udp6"].map((name) => readOptional(`/proc/thread-self/net/${name}`)));
+  const lines = tables.flatMap((table) => table.split("\n").slice(1));
+  const fields = lines.map((line) => line.trim().split(/\s+/));
+  const bound = fields.filter((line) => Number.parseInt(line[1]?.split(":")[1] ?? "", 16) === port);
+  return new Set(bound.map((line) => line[9]).filter((inode) => inode !== undefined && inode !== "0"));
+}
+
+function processWithSocket(inodes: ReadonlySet<string>): PortHolder | undefined {
+  for (const entry of readdirSync("/proc")) {
+    if (!/^\d+$/.test(entry)) continue;
+    for (const link of descriptorsOf(entry)) {
+      const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
+      if (inode === undefined || !inodes.has(inode)) continue;
+      return { kind: "process", pid: Number(entry), command: readOptional(`/proc/${entry}/comm`).trim() };
+    }
+  }
+  return undefined;
+}
+
+/** What a process has open; empty if it is gone or not ours to look at. */
+function descriptorsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return ""; // closed meanwhile
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+function readOptional(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

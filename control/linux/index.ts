@@ -1,0 +1,22 @@
+// The door to Linux: what the rest of control uses of this folder. Everything in here is synchronous, and everything
+// that fails throws a SyscallError with the call and its errno, or a VxlaneError where an operator is meant to read it.
+
+export { type Capability, missingCapabilities } from "./capabilities.js";
+export {
+  createEpoll,
+  EPOLL_PORT,
+  EPOLL_UNDERLAY,
+  EPOLL_WAKE,
+  EpollTable,
+  epollAdd,
+  epollRemove,
+} from "./epoll.js";
+export { errnoName, SyscallError } from "./errno.js";
+export { createBell, drainBell, ringBell } from "./eventfd.js";
+export { describeHolder, type PortHolder, whoHasUdpPort } from "./holders.js";
+export { closeFd } from "./libc.js";
+export { type Interface, type Link, type LinkAddress, listInterfaces } from "./links.js";
+export { inNamespace } from "./netns.js";
+export { lookUpRoute, type Route } from "./routes.js";
+export { openTap, type Tap, type TapOptions, tapConflict } from "./tap.js";
+export { type GroupSocket, openUnderlay, type Underlay, type UnderlayOptions } from "./underlay.js";

@@ -1,0 +1,105 @@
+// libc through koffi: the one file that declares C functions. Each thread that imports it binds its own copies.
+//
+// The functions of the hot path take process addresses as plain numbers (user space ends at 2^47, so a double holds
+// them exactly): koffi passes numbers for nothing, where a view costs a look-up. The others take a Buffer. Symbols
+// come from the process itself, so glibc and musl both serve.
+
+import { endianness } from "node:os";
+import koffi from "koffi";
+import type { SharedMemory } from "../memory.js";
+import { SyscallError } from "./errno.js";
+
+if (koffi.sizeof("void *") !== 8 || endianness() !== "LE") {
+  throw new Error("vxlane needs a 64-bit little-endian Linux: its kernel structures are laid out for that");
+}
+
+const libc = koffi.load(null);
+
+type Fd = number;
+/** A process address. */
+type Address = number;
+
+export const open: (path: string, flags: number) => number = libc.func("int open(const char *path, int flags)");
+export const close: (fd: Fd) => number = libc.func("int close(int fd)");
+export const ioctl: (fd: Fd, request: number, argument: Uint8Array) => number = libc.func(
+  "int ioctl(int fd, unsigned long request, void *argument)",
+);
+/** For the requests that take a number in place of a pointer. */
+export const ioctlNumber: (fd: Fd, request: number, argument: number) => number = libc.func("ioctl", "int", [
+  "int",
+  "ulong",
+  "long",
+]);
+export const setns: (fd: Fd, kind: number) => number = libc.func("int setns(int fd, int kind)");
+
+export const socket: (family: number, type: number, protocol: number) => number = libc.func(
+  "int socket(int family, int type, int protocol)",
+);
+export const bind: (fd: Fd, address: Uint8Array, length: number) => number = libc.func(
+  "int bind(int fd, void *address, uint32_t length)",
+);
+export const connect: (fd: Fd, address: Uint8Array, length: number) => number = libc.func(
+  "int connect(int fd, void *address, uint32_t length)",
+);
+export const setsockopt: (fd: Fd, level: number, option: number, value: Uint8Array, length: number) => number =
+  libc.func("int setsockopt(int fd, int level, int option, void *value, uint32_t length)");
+export const getsockopt: (fd: Fd, level: number, option: number, value: Uint8Array, length: Uint8Array) => number =
+  libc.func("int getsockopt(int fd, int level, int option, void *value, void *length)");
+export const send: (fd: Fd, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
+  "long send(int fd, void *bytes, size_t length, int flags)",
+);
+export const recv: (fd: Fd, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
+  "long recv(int fd, void *bytes, size_t length, int flags)",
+);
+
+export const epollCreate: (flags: number) => number = libc.func("int epoll_create1(int flags)");
+export const epollCtl: (epoll: Fd, operation: number, fd: Fd, event: Uint8Array | null) => number = libc.func(
+  "int epoll_ctl(int epoll, int operation, int fd, void *event)",
+);
+export const epollWaitRaw: (epoll: Fd, events: Address, max: number, timeoutMs: number) => number = libc.func(
+  "int epoll_wait(int epoll, uintptr_t events, int max, int timeout)",
+);
+export const eventfd: (initial: number, flags: number) => number = libc.func(
+  "int eventfd(uint32_t initial, int flags)",
+);
+export const eventfdRead: (fd: Fd, value: BigUint64Array) => number = libc.func(
+  "int eventfd_read(int fd, void *value)",
+);
+export const eventfdWrite: (fd: Fd, value: number) => number = libc.func("int eventfd_write(int fd, uint64_t value)");
+
+export const readv: (fd: Fd, iovecs: Address, count: number) => number = libc.func(
+  "long readv(int fd, uintptr_t iovecs, int count)",
+);
+export const writev: (fd: Fd, iovecs: Address, count: number) => number = libc.func(
+  "long writev(int fd, uintptr_t iovecs, int count)",
+);
+export const recvmmsg: (fd: Fd, messages: Address, count: number, flags: number, timeout: 0) => number = libc.func(
+  "int recvmmsg(int fd, uintptr_t messages, uint32_t count, int flags, uintptr_t timeout)",
+);
+export const sendmmsg: (fd: Fd, messages: Address, count: number, flags: number) => number = libc.func(
+  "int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)",
+);
+
+/** The errno of this thread's last failed call. Ask at once: any other call may change it. */
+export const lastErrno: () => number = koffi.errno;
+
+/** Hands a call's result on. @throws SyscallError if it is negative */
+export function check(result: number, call: string): number {
+  if (result < 0) throw new SyscallError(call, lastErrno());
+  return result;
+}
+
+/** Where the shared memory lies in this process: add an address of the layout to get a process address. */
+export function baseAddress(memory: SharedMemory): number {
+  return Number(koffi.address(memory.u8));
+}
+
+/** Where a view's first byte lies. The view has to stay referenced while the kernel may look. */
+export function addressOf(view: Uint8Array): bigint {
+  return koffi.address(view);
+}
+
+/** For the owner of a descriptor that has no object of its own (an epoll set, a bell). */
+export function closeFd(fd: number): void {
+  check(close(fd), `close ${fd}`);
+}

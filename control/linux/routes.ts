@@ -1,0 +1,66 @@
+// The way that the kernel would send a packet: which interface, from which address, how large.
+
+import { getLink, withNetlink } from "./links.js";
+import { attribute, parseAttributes } from "./netlink.js";
+import { familyOf, mapAddress, nativeAddress } from "./sockaddr.js";
+import { RTMSG_DST_LEN, RTMSG_FAMILY, RTMSG_SIZE, RTMSG_TYPE } from "./structs.js";
+
+/* From linux/rtnetlink.h */
+
+const RTM_GETROUTE = 26;
+const RTN_LOCAL = 2;
+const RTA_DST = 1;
+const RTA_SRC = 2;
+const RTA_OIF = 4;
+const RTA_GATEWAY = 5;
+const RTA_PREFSRC = 7;
+const RTA_METRICS = 8;
+const RTAX_MTU = 2;
+
+export interface Route {
+  /** Of the outgoing interface. */
+  readonly index: number;
+  readonly interface: string;
+  /** What fits: the route's own MTU if it has one (a path MTU learned counts), else the interface's. Bytes of L3. */
+  readonly mtu: number;
+  /** 16 B, wire order, IPv4 mapped: what the kernel would take as source; undefined if `source` was given. */
+  readonly source?: Uint8Array;
+  /** 16 B; undefined: the destination is on the link. */
+  readonly gateway?: Uint8Array;
+  /** The destination is one of this host's addresses. */
+  readonly isLocal: boolean;
+}
+
+/**
+ * Looks up the route to `destination`.
+ * @param destination 16 B, wire order, IPv4 mapped
+ * @param source the same: the address to send from, where policy routing looks at it; it has to be this host's
+ * @throws SyscallError ENETUNREACH, EHOSTUNREACH (IPv6) or EACCES, EINVAL (blackhole) if there is none
+ */
+export function lookUpRoute(destination: Uint8Array, source?: Uint8Array, netns?: string): Route {
+  const native = nativeAddress(destination);
+  const header = Buffer.alloc(RTMSG_SIZE);
+  header[RTMSG_FAMILY] = familyOf(destination);
+  header[RTMSG_DST_LEN] = native.length * 8;
+  const from = source === undefined ? [] : [attribute(RTA_SRC, nativeAddress(source))];
+  const body = Buffer.concat([header, attribute(RTA_DST, native), ...from]);
+  if (source !== undefined) body[RTMSG_DST_LEN + 1] = native.length * 8;
+  return withNetlink(netns, (netlink) => {
+    const answer = netlink.get("RTM_GETROUTE", RTM_GETROUTE, body);
+    const attributes = parseAttributes(answer, RTMSG_SIZE);
+    const metrics = parseAttributes(attributes.get(RTA_METRICS) ?? Buffer.alloc(0));
+    const link = getLink(netlink, attributes.get(RTA_OIF)?.readUInt32LE(0) ?? 0);
+    return {
+      index: link.index,
+      interface: link.name,
+      mtu: metrics.get(RTAX_MTU)?.readUInt32LE(0) || link.mtu,
+      source: mapOptional(attributes.get(RTA_PREFSRC)),
+      gateway: mapOptional(attributes.get(RTA_GATEWAY)),
+      isLocal: answer[RTMSG_TYPE] === RTN_LOCAL,
+    };
+  });
+}
+
+function mapOptional(native: Buffer | undefined): Uint8Array | undefined {
+  return native === undefined ? undefined : mapAddress(native);
+}

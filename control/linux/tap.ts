@@ -1,0 +1,228 @@
+// Opens TAP devices: layer-2 interfaces of this host whose other end is a file descriptor. A device has as many queues
+// as workers read it; each queue is a descriptor. Every frame is preceded by a 24-byte virtio-net header both ways,
+// which says what is unfinished about it (checksum, segmentation).
+//
+// The device gets its MAC and MTU and goes up; it never gets an address, that is the operator's. A device that we made
+// disappears with its last descriptor, unless it is persistent; a persistent one that we find is taken over as it is.
+
+import { VIRTIO_LEN } from "../../dataplane-wasm/layout.js";
+import { formatMac, parseMac } from "../address.js";
+import { VxlaneError } from "../errors.js";
+import {
+  AF_INET,
+  ARPHRD_ETHER,
+  IFF_MULTI_QUEUE,
+  IFF_NO_PI,
+  IFF_TAP,
+  IFF_UP,
+  IFF_VNET_HDR,
+  IFNAMSIZ,
+  O_CLOEXEC,
+  O_NONBLOCK,
+  O_RDWR,
+  SIOCGIFFLAGS,
+  SIOCSIFFLAGS,
+  SIOCSIFHWADDR,
+  SIOCSIFMTU,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  TUN_F_CSUM,
+  TUNSETIFF,
+  TUNSETOFFLOAD,
+  TUNSETPERSIST,
+  TUNSETVNETHDRSZ,
+} from "./constants.js";
+import { EBUSY, SyscallError } from "./errno.js";
+import { check, close, ioctl, ioctlNumber, lastErrno, open, socket } from "./libc.js";
+import { findLink, getLink, type Link, readTxDropped } from "./links.js";
+import { Netlink } from "./netlink.js";
+import { inNamespace } from "./netns.js";
+import { IFREQ_FLAGS, IFREQ_HWADDR, IFREQ_HWADDR_FAMILY, IFREQ_MTU, IFREQ_NAME, IFREQ_SIZE } from "./structs.js";
+
+/* From linux/if_link.h: attributes of a link of kind `tun` */
+
+const IFLA_TUN_TYPE = 3; // IFF_TUN or IFF_TAP
+const IFLA_TUN_PERSIST = 6;
+const IFLA_TUN_MULTI_QUEUE = 7;
+const IFLA_TUN_NUM_QUEUES = 8;
+
+const DEVICE = "/dev/net/tun";
+
+export interface TapOptions {
+  /** At most 15 bytes. */
+  readonly name: string;
+  /** Descriptors to open, 1 to 256. */
+  readonly queues: number;
+  /** `02:00:00:00:00:01`; default: the kernel makes one up. */
+  readonly mac?: string;
+  /** Largest L3 packet, bytes. */
+  readonly mtu: number;
+  /** The device stays when its descriptors are closed. */
+  readonly persistent: boolean;
+  /** Namespace file to make it in; default: the one we are in. */
+  readonly netns?: string;
+}
+
+/** An open TAP device. Property names are those that users of the common TAP packages know. */
+export class Tap {
+  readonly name: string;
+  readonly index: number;
+  /** One descriptor a queue, non-blocking. */
+  readonly queueFds: readonly number[];
+  /** TUN_F_* that the kernel accepted: what frames read from it may leave unfinished. */
+  readonly offloads: number;
+  readonly #netlink: Netlink;
+  #isReleased = false;
+
+  /** @internal use `openTap` */
+  constructor(name: string, index: number, queueFds: readonly number[], offloads: number, netlink: Netlink) {
+    this.name = name;
+    this.index = index;
+    this.queueFds = queueFds;
+    this.offloads = offloads;
+    this.#netlink = netlink;
+  }
+
+  /** @throws SyscallError ENODEV if somebody deleted the device; so do the next ones */
+  get mac(): string {
+    return getLink(this.#netlink, this.index).mac;
+  }
+
+  get mtu(): number {
+    return getLink(this.#netlink, this.index).mtu;
+  }
+
+  get isUp(): boolean {
+    return getLink(this.#netlink, this.index).isUp;
+  }
+
+  /** Frames that the host sent and that found a queue full, since the device exists (`port_lost`). */
+  readTxDropped(): number {
+    return readTxDropped(this.#netlink, this.index);
+  }
+
+  /** Closes every queue; a device that is not persistent is gone then. Take the queues away from the workers first. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    for (const fd of this.queueFds) close(fd);
+    this.#netlink.close();
+  }
+}
+
+/**
+ * Opens a TAP device, made or taken over, sets it up and takes it up. On failure nothing stays open.
+ * @throws VxlaneError ERR_HOST_INTERFACE if the name belongs to something that cannot be taken over
+ * @throws SyscallError (EPERM without CAP_NET_ADMIN, ENOENT without /dev/net/tun)
+ */
+export function openTap(options: TapOptions): Tap {
+  const netlink = new Netlink(options.netns);
+  const fds: number[] = [];
+  try {
+    const existing = findLink(netlink, options.name);
+    if (existing !== undefined) refuseIfUnfit(existing, options.queues);
+    const isMultiQueue = existing === undefined || flagOf(existing, IFLA_TUN_MULTI_QUEUE);
+    inNamespace(options.netns, () => {
+      for (let queue = 0; queue < options.queues; queue++) fds.push(openQueue(options.name, isMultiQueue));
+      setUp(options);
+    });
+    const offloads = fds.map((fd) => setOffloads(fd)).at(-1) ?? 0;
+    const link = findLink(netlink, options.name);
+    if (link === undefined)
+      throw new VxlaneError("ERR_HOST_INTERFACE", `${options.name} disappeared while it was set up`);
+    // Last, so that a failure before it leaves nothing behind.
+    if (options.persistent) check(ioctlNumber(fds[0], TUNSETPERSIST, 1), `TUNSETPERSIST ${options.name}`);
+    return new Tap(options.name, link.index, fds, offloads, netlink);
+  } catch (error) {
+    for (const fd of fds) close(fd);
+    netlink.close();
+    throw error;
+  }
+}
+
+/** Why this interface cannot serve as a TAP port of that many queues; undefined if it can. Also for `check --host`. */
+export function tapConflict(link: Link, queues: number): string | undefined {
+  if (link.kind !== "tun" || link.kindData.get(IFLA_TUN_TYPE)?.[0] !== IFF_TAP) {
+    const kind = link.kind === "tun" ? "TUN device" : link.kind === "" ? "network interface" : `${link.kind} device`;
+    return `${link.name} is an existing ${kind}, not a TAP device`;
+  }
+  const readers = link.kindData.get(IFLA_TUN_NUM_QUEUES)?.readUInt32LE(0) ?? 0;
+  if (readers > 0 || !flagOf(link, IFLA_TUN_PERSIST)) return inUse(link.name);
+  if (queues > 1 && !flagOf(link, IFLA_TUN_MULTI_QUEUE)) {
+    return `the TAP device ${link.name} was made with one queue, ${queues} are wanted: make it with multi_queue, or set queues to 1`;
+  }
+  return undefined;
+}
+
+function inUse(name: string): string {
+  return `the TAP device ${name} is in use by another program`;
+}
+
+function refuseIfUnfit(link: Link, queues: number): void {
+  const conflict = tapConflict(link, queues);
+  if (conflict !== undefined) throw new VxlaneError("ERR_HOST_INTERFACE", conflict);
+}
+
+function flagOf(link: Link, attribute: number): boolean {
+  return (link.kindData.get(attribute)?.[0] ?? 0) !== 0;
+}
+
+function openQueue(name: string, isMultiQueue: boolean): number {
+  const fd = check(open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), `open ${DEVICE}`);
+  try {
+    const request = interfaceRequest(name);
+    const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (isMultiQueue ? IFF_MULTI_QUEUE : 0);
+    request.writeUInt16LE(flags, IFREQ_FLAGS);
+    if (ioctl(fd, TUNSETIFF, request) < 0) {
+      const errno = lastErrno();
+      // A device with one queue does not tell netlink that it has a reader.
+      if (errno === EBUSY) throw new VxlaneError("ERR_HOST_INTERFACE", inUse(name));
+      throw new SyscallError(`TUNSETIFF ${name}`, errno);
+    }
+    const headerLen = Buffer.alloc(4);
+    headerLen.writeInt32LE(VIRTIO_LEN);
+    check(ioctl(fd, TUNSETVNETHDRSZ, headerLen), `TUNSETVNETHDRSZ ${name}`);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+/** Frames may come with their checksum unfinished, if the kernel lets us say so. Returns what it accepted. */
+function setOffloads(fd: number): number {
+  if (ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM) >= 0) return TUN_F_CSUM;
+  check(ioctlNumber(fd, TUNSETOFFLOAD, 0), "TUNSETOFFLOAD");
+  return 0;
+}
+
+/** MAC, MTU, up. */
+function setUp({ name, mac, mtu }: TapOptions): void {
+  const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
+  try {
+    const bytes = mac === undefined ? undefined : parseMac(mac);
+    if (bytes !== undefined) {
+      const request = interfaceRequest(name);
+      request.writeUInt16LE(ARPHRD_ETHER, IFREQ_HWADDR_FAMILY);
+      request.set(bytes, IFREQ_HWADDR);
+      check(ioctl(fd, SIOCSIFHWADDR, request), `SIOCSIFHWADDR ${name} ${formatMac(bytes)}`);
+    }
+    const sizeRequest = interfaceRequest(name);
+    sizeRequest.writeInt32LE(mtu, IFREQ_MTU);
+    check(ioctl(fd, SIOCSIFMTU, sizeRequest), `SIOCSIFMTU ${name} ${mtu}`);
+
+    const flagsRequest = interfaceRequest(name);
+    check(ioctl(fd, SIOCGIFFLAGS, flagsRequest), `SIOCGIFFLAGS ${name}`);
+    flagsRequest.writeUInt16LE(flagsRequest.readUInt16LE(IFREQ_FLAGS) | IFF_UP, IFREQ_FLAGS);
+    check(ioctl(fd, SIOCSIFFLAGS, flagsRequest), `SIOCSIFFLAGS ${name} up`);
+  } finally {
+    close(fd);
+  }
+}
+
+function interfaceRequest(name: string): Buffer {
+  const request = Buffer.alloc(IFREQ_SIZE);
+  if (Buffer.byteLength(name) >= IFNAMSIZ) throw new VxlaneError("ERR_HOST_INTERFACE", `${name} is over 15 bytes long`);
+  request.write(name, IFREQ_NAME);
+  return request;
+}
