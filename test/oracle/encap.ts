@@ -1,0 +1,118 @@
+// Encapsulation, one frame at a time, in the order of behaviour's list: source MAC, VLAN policy, learning, FDB, local
+// switching or flooding, MTU, outer headers.
+//
+// `encapFrame` decides; the model in model.ts counts, since what a frame is counted as depends on its sending too.
+
+import type { Drop } from "../../dataplane-wasm/drop.js";
+import { encapEcn } from "./ecn.js";
+import { outerSourcePort } from "./flow.js";
+import type { Model } from "./model.js";
+import { outerHeader } from "./outer.js";
+import { l3Length, parse } from "./parse.js";
+import { finish, PLAIN, type Virtio } from "./virtio.js";
+import type { WorldNetwork, WorldVtep } from "./world.js";
+
+export interface Output {
+  /** Index of the input. */
+  readonly origin: number;
+  readonly kind: "attachment" | "vtep";
+  readonly target: number;
+  /** Outer headers; empty to an attachment. */
+  readonly header: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly virtio: Virtio;
+}
+
+export interface EncapInput {
+  readonly attachment: number;
+  readonly frame: Uint8Array;
+  readonly virtio?: Virtio;
+}
+
+/** A label of Drop without its direction. */
+export type Reason<Direction extends string> = keyof typeof Drop extends infer Name
+  ? Name extends `${Direction}${infer Label}`
+    ? Label
+    : never
+  : never;
+
+export interface EncapOutcome {
+  readonly network: number;
+  readonly outputs: readonly Output[];
+  readonly flooded: boolean;
+  readonly drop?: Reason<"Encap">;
+}
+
+export function encapFrame(model: Model, origin: number, input: EncapInput): EncapOutcome {
+  const { frame } = input;
+  const virtio = input.virtio ?? PLAIN;
+  const attachment = model.attachment(input.attachment);
+  const network = model.network(attachment.network);
+  const dropped = (drop: Reason<"Encap">, flooded = false): EncapOutcome => ({
+    network: network.id,
+    outputs: [],
+    flooded,
+    drop,
+  });
+
+  const parsed = parse(frame);
+  if (parsed === undefined) return dropped("InnerShort");
+  if (!validSource(frame)) return dropped("SourceMacInvalid");
+  if (network.dropVlan && parsed.tags > 0) return dropped("InnerVlan");
+  model.learn(network.id, parsed.src, "attachment", attachment.id);
+
+  const toPort = (target: number): Output => ({
+    origin,
+    kind: "attachment",
+    target,
+    header: new Uint8Array(0),
+    payload: frame,
+    virtio,
+  });
+  const toVtep = (target: number): Output => encapsulate(model, network, model.vtep(target), origin, frame, virtio);
+  const fits = l3Length(frame) <= network.mtu;
+
+  const group = (frame[0] & 1) === 1;
+  const entry = group ? undefined : model.fdb.lookup(network.id, parsed.dst);
+  if (entry?.kind === "drop") return dropped("Filtered");
+  if (entry?.kind === "attachment") {
+    if (entry.id === attachment.id) return dropped("SamePort");
+    return { network: network.id, outputs: [toPort(entry.id)], flooded: false };
+  }
+  if (entry?.kind === "vtep") {
+    if (!fits) return dropped("TooBig");
+    return { network: network.id, outputs: [toVtep(entry.id)], flooded: false };
+  }
+
+  const ports = network.flood.attachments.filter((id) => id !== attachment.id);
+  const vteps = network.flood.vteps;
+  if (ports.length + vteps.length === 0) return dropped("FloodNone", true);
+  const outputs = [...ports.map(toPort), ...(fits ? vteps.map(toVtep) : [])];
+  if (outputs.length === 0) return dropped("TooBig", true);
+  return { network: network.id, outputs, flooded: true };
+}
+
+/** Neither zero nor a group address. */
+export function validSource(frame: Uint8Array): boolean {
+  return (frame[6] & 1) === 0 && frame.subarray(6, 12).some((byte) => byte !== 0);
+}
+
+function encapsulate(
+  model: Model,
+  network: WorldNetwork,
+  vtep: WorldVtep,
+  origin: number,
+  frame: Uint8Array,
+  virtio: Virtio,
+): Output {
+  const inner = finish(frame, virtio);
+  const header = outerHeader({
+    world: model.world,
+    vtep,
+    vni: network.vni,
+    srcPort: outerSourcePort(model.world, frame),
+    ecn: encapEcn(frame),
+    inner,
+  });
+  return { origin, kind: "vtep", target: vtep.id, header, payload: inner, virtio: PLAIN };
+}

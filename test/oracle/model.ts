@@ -1,0 +1,133 @@
+// The naive VTEP: one frame after the other, Maps and lists, the whole state in plain objects.
+//
+// It owns what outlives a frame (FDB, counters, VTEPs made on receipt, the clock) and the counting: a frame lands in
+// exactly one of frames, local and dropped, by what became of its copies.
+
+import { SEND_DOWN, SEND_FULL, SEND_OK, SEND_TOO_BIG } from "../../dataplane-wasm/layout.js";
+import { ip, ipText } from "../support/bytes.js";
+import { OracleCounters } from "./counters.js";
+import { type DecapInput, decapFrame, inPrefix } from "./decap.js";
+import { type EncapInput, encapFrame, type Output } from "./encap.js";
+import { type Learned, OracleFdb, type TargetKind } from "./fdb.js";
+import type { World, WorldAttachment, WorldNetwork, WorldVtep } from "./world.js";
+
+/** What the driver makes of an output: SEND_*. */
+export type Send = (output: Output) => number;
+
+export class Model {
+  readonly fdb: OracleFdb;
+  readonly counters = new OracleCounters();
+  readonly vteps: WorldVtep[];
+  clock = 0;
+
+  constructor(
+    readonly world: World,
+    private readonly learnedTtl = 64,
+  ) {
+    this.fdb = new OracleFdb(world);
+    this.vteps = [...world.vteps];
+  }
+
+  encap(inputs: readonly EncapInput[], send: Send = () => SEND_OK): Output[] {
+    return inputs.flatMap((input, origin) => {
+      const outcome = encapFrame(this, origin, input);
+      const { network } = outcome;
+      this.counters.network(network, "receivedEncap");
+      const results = outcome.outputs.map((output) => {
+        const result = send(output);
+        if (output.kind === "vtep") {
+          this.countVtep(output.target, "Encap", result === SEND_OK, input.frame.length);
+        }
+        return { kind: output.kind, result };
+      });
+      const left = (kind: Output["kind"]) => results.some((copy) => copy.kind === kind && copy.result === SEND_OK);
+      const any = results.some((copy) => copy.result === SEND_OK);
+      if (outcome.flooded && any) this.counters.network(network, "floodedEncap");
+      if (outcome.drop !== undefined) this.counters.drop(network, `Encap${outcome.drop}`);
+      else if (left("vtep")) {
+        this.counters.network(network, "framesEncap");
+        this.counters.network(network, "bytesEncap", input.frame.length);
+      } else if (left("attachment")) this.counters.network(network, "local");
+      else this.counters.drop(network, sendDrop("Encap", results));
+      return outcome.outputs;
+    });
+  }
+
+  decap(inputs: readonly DecapInput[], send: Send = () => SEND_OK): Output[] {
+    return inputs.flatMap((input, origin) => {
+      const outcome = decapFrame(this, origin, input);
+      const { network, vtep } = outcome;
+      this.counters.network(network, "receivedDecap");
+      const results = outcome.outputs.map((output) => ({ kind: output.kind, result: send(output) }));
+      const left = results.some((copy) => copy.result === SEND_OK);
+      if (outcome.flooded && left) this.counters.network(network, "floodedDecap");
+      if (left) {
+        this.counters.network(network, "framesDecap");
+        this.counters.network(network, "bytesDecap", outcome.innerLen);
+      } else this.counters.drop(network, outcome.drop ? `Decap${outcome.drop}` : sendDrop("Decap", results));
+      if (vtep !== 0) this.countVtep(vtep, "Decap", left, outcome.innerLen);
+      return outcome.outputs;
+    });
+  }
+
+  sweep(): void {
+    for (const entry of this.fdb.sweep(this.clock)) this.counters.network(entry.network, "aged");
+  }
+
+  learn(network: number, mac: string, kind: TargetKind, id: number): Learned {
+    const result = this.fdb.learn(network, mac, kind, id, this.clock);
+    if (result === "learned" || result === "moved" || result === "limit") this.counters.network(network, result);
+    return result;
+  }
+
+  /** The VTEP of a source address that some network allows; one that only a prefix allows is made now. */
+  source(from: string): number | undefined {
+    const address = ipText(ip(from));
+    const known = this.vteps.find((vtep) => ipText(ip(vtep.address)) === address);
+    const named = (id: number) => this.world.networks.some((network) => network.sources.includes(id));
+    if (known !== undefined && named(known.id)) return known.id;
+    if (!this.world.networks.some((network) => network.prefixes.some((prefix) => inPrefix(from, prefix)))) {
+      return undefined;
+    }
+    if (known !== undefined) return known.id;
+    const id = Math.max(0, ...this.vteps.map((vtep) => vtep.id)) + 1;
+    this.vteps.push({ id, address: from, ttl: this.learnedTtl });
+    return id;
+  }
+
+  maySend(network: WorldNetwork, vtep: number): boolean {
+    const { address } = this.vtep(vtep);
+    return network.sources.includes(vtep) || network.prefixes.some((prefix) => inPrefix(address, prefix));
+  }
+
+  network(id: number): WorldNetwork {
+    return found(this.world.networks, id);
+  }
+
+  attachment(id: number): WorldAttachment {
+    return found(this.world.attachments, id);
+  }
+
+  vtep(id: number): WorldVtep {
+    return found(this.vteps, id);
+  }
+
+  private countVtep(vtep: number, direction: "Encap" | "Decap", ok: boolean, bytes: number): void {
+    this.counters.vtep(vtep, ok ? `frames${direction}` : `drops${direction}`);
+    if (ok) this.counters.vtep(vtep, `bytes${direction}`, bytes);
+  }
+}
+
+function found<T extends { readonly id: number }>(records: readonly T[], id: number): T {
+  const record = records.find((candidate) => candidate.id === id);
+  if (record === undefined) throw new Error(`the world has no ${id}`);
+  return record;
+}
+
+/** No copy left: the last failure names the reason. */
+function sendDrop(direction: "Encap" | "Decap", copies: readonly { kind: Output["kind"]; result: number }[]): string {
+  const copy = copies[copies.length - 1];
+  if (copy.result === SEND_TOO_BIG) return `${direction}TooBig`;
+  if (copy.result === SEND_FULL) return copy.kind === "vtep" ? "EncapUnderlayFull" : `${direction}PortFull`;
+  return copy.result === SEND_DOWN && copy.kind === "attachment" ? `${direction}PortDown` : `${direction}SendError`;
+}
