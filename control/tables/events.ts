@@ -1,0 +1,108 @@
+// The consumer's end of the event rings: what workers learned, moved, aged or could not learn. A ring has one
+// producer (its worker slot) and this one consumer; reading HEAD before the records and storing TAIL after them is
+// all the order that there is.
+//
+// Nobody waits for anybody: a ring that control empties too late loses events and counts them, and whoever needs the
+// whole truth reads the FDB.
+
+import {
+  EVENT_AGED,
+  EVENT_CLOCK,
+  EVENT_FROM,
+  EVENT_FROM_KIND,
+  EVENT_HEAD,
+  EVENT_KIND,
+  EVENT_LEARNED,
+  EVENT_LIMIT,
+  EVENT_LOST,
+  EVENT_MAC,
+  EVENT_MOVED,
+  EVENT_NETWORK,
+  EVENT_RECORDS,
+  EVENT_RING,
+  EVENT_RING_SIZE,
+  EVENT_SIZE,
+  EVENT_TAIL,
+  EVENT_TO,
+  EVENT_TO_KIND,
+  EVENTS,
+  WORKER_SLOTS,
+} from "../../dataplane-wasm/layout.js";
+import type { Views } from "../memory.js";
+
+export type FdbEventKind = "learned" | "moved" | "aged" | "limit";
+
+export interface FdbEvent {
+  readonly kind: FdbEventKind;
+  readonly network: number;
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  /** FDB_KIND_* and id of where the MAC is now (or was, when it aged). */
+  readonly toKind: number;
+  readonly to: number;
+  /** Where it was before it moved. */
+  readonly fromKind: number;
+  readonly from: number;
+  /** Seconds of the clock. */
+  readonly clock: number;
+}
+
+const KINDS = new Map<number, FdbEventKind>([
+  [EVENT_LEARNED, "learned"],
+  [EVENT_MOVED, "moved"],
+  [EVENT_AGED, "aged"],
+  [EVENT_LIMIT, "limit"],
+]);
+
+export class Events {
+  readonly #views: Views;
+
+  constructor(views: Views) {
+    this.#views = views;
+  }
+
+  /** Empties the rings; without `take` the events are passed over. Returns how many there were. */
+  drain(take?: (event: FdbEvent) => void): number {
+    const { u32 } = this.#views;
+    let count = 0;
+    for (let slot = 0; slot < WORKER_SLOTS; slot++) {
+      const ring = EVENTS + slot * EVENT_RING_SIZE;
+      const head = Atomics.load(u32, (ring + EVENT_HEAD) / 4);
+      const tail = Atomics.load(u32, (ring + EVENT_TAIL) / 4);
+      const ready = (head - tail) >>> 0;
+      if (ready === 0) continue;
+      for (let n = 0; take !== undefined && n < ready; n++) {
+        const event = this.#read(ring + EVENT_RECORDS + (((tail + n) >>> 0) % EVENT_RING) * EVENT_SIZE);
+        if (event !== undefined) take(event);
+      }
+      Atomics.store(u32, (ring + EVENT_TAIL) / 4, head);
+      count += ready;
+    }
+    return count;
+  }
+
+  /** Events that did not fit into their ring. */
+  get lost(): number {
+    let lost = 0;
+    for (let slot = 0; slot < WORKER_SLOTS; slot++) {
+      lost += Number(this.#views.u64[(EVENTS + slot * EVENT_RING_SIZE + EVENT_LOST) / 8] ?? 0n);
+    }
+    return lost;
+  }
+
+  #read(record: number): FdbEvent | undefined {
+    const { u8, u16, u32 } = this.#views;
+    const kind = KINDS.get(u8[record + EVENT_KIND] ?? 0);
+    if (kind === undefined) return undefined;
+    return {
+      kind,
+      network: u16[(record + EVENT_NETWORK) / 2] ?? 0,
+      mac: u8.slice(record + EVENT_MAC, record + EVENT_MAC + 6),
+      toKind: u8[record + EVENT_TO_KIND] ?? 0,
+      to: u32[(record + EVENT_TO) / 4] ?? 0,
+      fromKind: u8[record + EVENT_FROM_KIND] ?? 0,
+      from: u32[(record + EVENT_FROM) / 4] ?? 0,
+      clock: u32[(record + EVENT_CLOCK) / 4] ?? 0,
+    };
+  }
+}

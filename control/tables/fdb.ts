@@ -1,0 +1,111 @@
+// Control's side of the FDB: static entries, and reading the table for whoever asks. Entries are never copied into
+// JavaScript tables; the shared memory is the only place where they stand, so a million of them cost control nothing.
+//
+// Reading goes bucket by bucket beside the workers' writes, with their own rule: key, value, key again.
+
+import {
+  FDB,
+  FDB_BUCKET_SIZE,
+  FDB_BUCKET_SLOTS,
+  FDB_BUCKET_VALUES,
+  FDB_FLAG_STATIC,
+  NETWORK_AGEING,
+  NETWORK_GENERATION,
+  SYSTEM_CLOCK,
+  SYSTEM_FDB_BUCKET_MASK,
+  WORKER_CONTROL,
+} from "../../dataplane-wasm/layout.js";
+import { type FdbValue, formatMac, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
+import { type Dataplane, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../dataplane.js";
+import { VxlaneError } from "../errors.js";
+import type { Views } from "../memory.js";
+import { networkIndex } from "./records.js";
+
+export interface FdbEntry {
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  readonly network: number;
+  /** FDB_KIND_* */
+  readonly kind: number;
+  /** Attachment or VTEP id. */
+  readonly id: number;
+  /** FDB_FLAG_* */
+  readonly flags: number;
+  /** Seconds since it was last refreshed; 0 for a static entry. */
+  readonly age: number;
+}
+
+export class Fdb {
+  readonly #views: Views;
+  readonly #dataplane: Dataplane;
+
+  constructor(views: Views, dataplane: Dataplane) {
+    this.#views = views;
+    this.#dataplane = dataplane;
+  }
+
+  get bucketCount(): number {
+    return (this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+  }
+
+  /** The entry of a MAC as it stands, aged or not; undefined if there is none. */
+  get(network: number, mac: Uint8Array): FdbValue | undefined {
+    const value = BigInt.asUintN(64, this.#dataplane.fdbGet(packFdbKey(mac, network)));
+    return value === FDB_NONE ? undefined : unpackFdbValue(value);
+  }
+
+  /** Writes a static entry over whatever was there. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked */
+  setStatic(network: number, mac: Uint8Array, kind: number, id: number, flags = 0): void {
+    const value = packFdbValue({
+      kind,
+      id,
+      flags: flags | FDB_FLAG_STATIC,
+      generation: this.#views.u32[networkIndex(network, NETWORK_GENERATION)] ?? 0,
+      stamp: this.#views.u32[SYSTEM_CLOCK / 4] ?? 0,
+    });
+    const outcome = this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
+    if (outcome === FDB_SET_FULL) throw new VxlaneError("ERR_LIMIT", `no room in the FDB for ${formatMac(mac)}`);
+    if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
+  }
+
+  remove(network: number, mac: Uint8Array): boolean {
+    return this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network)) !== 0;
+  }
+
+  /** Live entries of buckets `from` to `from + count - 1`, of one network or (0) of all, in the order of the table. */
+  *entries(from: number, count: number, network = 0): Generator<FdbEntry> {
+    const { u8, u16, u32, u64 } = this.#views;
+    const end = Math.min(from + count, this.bucketCount);
+    for (let bucket = from; bucket < end; bucket++) {
+      for (let slot = 0; slot < FDB_BUCKET_SLOTS; slot++) {
+        const keyPtr = FDB + bucket * FDB_BUCKET_SIZE + slot * 8;
+        const keyLow = Atomics.load(u32, keyPtr / 4);
+        const keyHigh = Atomics.load(u32, keyPtr / 4 + 1);
+        if (keyLow === 0 && keyHigh === 0) continue;
+        const entryNetwork = u16[(keyPtr + 6) / 2] ?? 0;
+        if (network !== 0 && entryNetwork !== network) continue;
+        const mac = u8.slice(keyPtr, keyPtr + 6);
+        const value = Atomics.load(u64, (keyPtr + FDB_BUCKET_VALUES) / 8);
+        const same = Atomics.load(u32, keyPtr / 4) === keyLow && Atomics.load(u32, keyPtr / 4 + 1) === keyHigh;
+        if (!same) {
+          slot--; // it has just changed: look again
+          continue;
+        }
+        const entry = this.#decode(mac, entryNetwork, Number(value & 0xffffffffn), Number(value >> 32n));
+        if (entry !== undefined) yield entry;
+      }
+    }
+  }
+
+  /** Undefined for a learned entry that is aged or flushed, and only waits to be swept. */
+  #decode(mac: Uint8Array, network: number, low: number, high: number): FdbEntry | undefined {
+    const { u32 } = this.#views;
+    const entry = { mac, network, kind: high >>> 28, id: (high >>> 8) & 0xfffff, flags: low >>> 24 };
+    if ((entry.flags & FDB_FLAG_STATIC) !== 0) return { ...entry, age: 0 };
+    const generation = (u32[networkIndex(network, NETWORK_GENERATION)] ?? 0) & 0xff;
+    const age = ((u32[SYSTEM_CLOCK / 4] ?? 0) - ((low >>> 8) & 0xffff)) & 0xffff;
+    const ageing = u32[networkIndex(network, NETWORK_AGEING)] ?? 0;
+    if ((high & 0xff) !== generation || (ageing !== 0 && age > ageing)) return undefined;
+    return { ...entry, age };
+  }
+}

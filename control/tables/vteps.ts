@@ -1,0 +1,215 @@
+// The VTEPs that control knows: reference counts over flood lists, allow lists and static FDB entries, and the flags
+// that follow from them. Records, index and outer headers are written by the dataplane's own code; VTEPs that a
+// worker made on receipt, by a prefix of an allow list, are adopted here when somebody names them, and set free again
+// (not buried) when nobody does but a prefix still covers them: their frames keep flowing.
+//
+// A record is immutable, and a VTEP has two: so a rewrite waits until the one before it is an epoch old.
+
+import {
+  CONTEXT_SCRATCH,
+  SYSTEM_VTEP_NEXT,
+  VTEP_COUNTERS,
+  VTEP_COUNTERS_SIZE,
+  VTEP_COUNTERS_WORKER,
+  VTEP_FLAG_GROUP,
+  VTEP_FLAG_IPV6,
+  VTEP_FLAG_LEARNED,
+  VTEP_FLAG_SOURCE,
+  VTEP_FLAGS,
+  VTEP_POINTERS,
+  WORKER_CONTROL,
+  WORKER_SIZE,
+  WORKER_SLOTS,
+  WORKERS,
+} from "../../dataplane-wasm/layout.js";
+import { ADDRESS_LEN, formatAddress, isMapped } from "../address.js";
+import type { Dataplane } from "../dataplane.js";
+import { VxlaneError } from "../errors.js";
+import type { Views } from "../memory.js";
+import type { Epochs } from "./epochs.js";
+import type { SystemPrefixes } from "./prefixes.js";
+import type { Undertaker } from "./undertaker.js";
+
+/** Our choice, as Open vSwitch: enough hops for any underlay, and no route to look up. */
+export const VTEP_TTL = 64;
+
+interface Vtep {
+  readonly id: number;
+  readonly address: Uint8Array;
+  readonly group: boolean;
+  readonly ttl: number;
+  /** Flood lists, allow lists and static entries that name it. */
+  uses: number;
+  /** Networks that allow it by name. */
+  sources: number;
+  /** Begun by the last rewrite; undefined: the spare record has never been used. */
+  rewriteEpoch: number | undefined;
+  rewriteWaits: boolean;
+}
+
+export class Vteps {
+  readonly #views: Views;
+  readonly #dataplane: Dataplane;
+  readonly #epochs: Epochs;
+  readonly #undertaker: Undertaker;
+  readonly #prefixes: SystemPrefixes;
+  readonly #idByText = new Map<string, number>();
+  readonly #vteps = new Map<number, Vtep>();
+
+  constructor(views: Views, dataplane: Dataplane, epochs: Epochs, undertaker: Undertaker, prefixes: SystemPrefixes) {
+    this.#views = views;
+    this.#dataplane = dataplane;
+    this.#epochs = epochs;
+    this.#undertaker = undertaker;
+    this.#prefixes = prefixes;
+  }
+
+  /** The id of `address`, made if absent, with one use more. @throws ERR_LIMIT, ERR_CONFLICT for a group's other TTL */
+  acquire(address: Uint8Array, group?: { ttl: number }): number {
+    const text = formatAddress(address);
+    const known = this.#vteps.get(this.#idByText.get(text) ?? 0);
+    const vtep = known ?? this.#intern(address, text, group);
+    if (group !== undefined && vtep.ttl !== group.ttl) {
+      throw new VxlaneError("ERR_CONFLICT", `group ${text} has TTL ${vtep.ttl} in another network, not ${group.ttl}`);
+    }
+    if (vtep.uses++ === 0 && known !== undefined) this.#undertaker.revive("vtep", vtep.id);
+    this.#refresh(vtep);
+    return vtep.id;
+  }
+
+  /** One use more of a VTEP that is in use. */
+  hold(id: number): void {
+    const vtep = this.#vteps.get(id);
+    if (vtep !== undefined) vtep.uses++;
+  }
+
+  /** One use less. */
+  release(id: number): void {
+    const vtep = this.#vteps.get(id);
+    if (vtep === undefined || --vtep.uses > 0) return;
+    this.#buryUnlessCovered(vtep);
+    this.#refresh(vtep);
+  }
+
+  /** Counts one network more (or less) that allows the VTEP by name. */
+  countSource(id: number, by: 1 | -1): void {
+    const vtep = this.#vteps.get(id);
+    if (vtep === undefined) return;
+    vtep.sources += by;
+    this.#refresh(vtep);
+  }
+
+  /** To be called when the system's prefixes have changed: flags follow, and who is no longer covered goes. */
+  prefixesChanged(): void {
+    for (const id of this.ids()) {
+      const vtep = this.#vteps.get(id) ?? this.#adopt(id);
+      if (vtep.uses === 0) this.#buryUnlessCovered(vtep);
+      this.#refresh(vtep);
+    }
+  }
+
+  find(address: Uint8Array): number {
+    return this.#idByText.get(formatAddress(address)) ?? this.#dataplane.vtepFind(this.#scratch(address));
+  }
+
+  /** 16 bytes, or undefined if there is no such VTEP. */
+  address(id: number): Uint8Array | undefined {
+    const pointer = this.#pointer(id);
+    return pointer === 0 ? undefined : this.#views.u8.slice(pointer, pointer + ADDRESS_LEN);
+  }
+
+  /** VTEP_FLAG_* of the record in use. */
+  flags(id: number): number {
+    const pointer = this.#pointer(id);
+    return pointer === 0 ? 0 : (this.#views.u32[(pointer + VTEP_FLAGS) / 4] ?? 0);
+  }
+
+  /** Every id in use, those made on receipt included. */
+  *ids(): Generator<number> {
+    const end = Atomics.load(this.#views.u32, SYSTEM_VTEP_NEXT / 4);
+    for (let id = 1; id < end; id++) if (this.#pointer(id) !== 0) yield id;
+  }
+
+  #pointer(id: number): number {
+    return Atomics.load(this.#views.u32, VTEP_POINTERS / 4 + id);
+  }
+
+  #scratch(address: Uint8Array): number {
+    const pointer = WORKERS + WORKER_CONTROL * WORKER_SIZE + CONTEXT_SCRATCH;
+    this.#views.u8.set(address, pointer);
+    return pointer;
+  }
+
+  #intern(address: Uint8Array, text: string, group: { ttl: number } | undefined): Vtep {
+    const flags = (isMapped(address) ? 0 : VTEP_FLAG_IPV6) | (group === undefined ? 0 : VTEP_FLAG_GROUP);
+    const id = this.#dataplane.vtepIntern(WORKER_CONTROL, this.#scratch(address), flags);
+    if (id === 0) throw new VxlaneError("ERR_LIMIT", `no room for another VTEP (${text})`);
+    const ttl = group?.ttl ?? VTEP_TTL;
+    const vtep = this.#add(id, address, text, group !== undefined, ttl);
+    if (ttl !== VTEP_TTL) this.#rewrite(vtep, flags);
+    return vtep;
+  }
+
+  /** Takes note of a VTEP that a worker made. */
+  #adopt(id: number): Vtep {
+    const address = this.address(id) ?? new Uint8Array(ADDRESS_LEN);
+    return this.#add(id, address, formatAddress(address), false, VTEP_TTL);
+  }
+
+  #add(id: number, address: Uint8Array, text: string, group: boolean, ttl: number): Vtep {
+    const vtep = { id, address, group, ttl, uses: 0, sources: 0, rewriteEpoch: undefined, rewriteWaits: false };
+    this.#vteps.set(id, vtep);
+    this.#idByText.set(text, id);
+    return vtep;
+  }
+
+  /** Brings the record's flags to what uses, sources and prefixes say, now or an epoch later. */
+  #refresh(vtep: Vtep): void {
+    if (this.#vteps.get(vtep.id) !== vtep || vtep.rewriteWaits) return;
+    const flags = this.#wantedFlags(vtep);
+    if (this.flags(vtep.id) === flags) return;
+    if (vtep.rewriteEpoch === undefined || this.#epochs.passed(vtep.rewriteEpoch)) {
+      this.#rewrite(vtep, flags);
+      return;
+    }
+    vtep.rewriteWaits = true;
+    this.#epochs.retire(() => {
+      vtep.rewriteWaits = false;
+      this.#refresh(vtep);
+    });
+  }
+
+  #wantedFlags(vtep: Vtep): number {
+    const family = isMapped(vtep.address) ? 0 : VTEP_FLAG_IPV6;
+    if (vtep.group) return family | VTEP_FLAG_GROUP;
+    const source = vtep.sources > 0 || this.#prefixes.contains(vtep.address);
+    return family | (source ? VTEP_FLAG_SOURCE : 0) | (vtep.uses === 0 ? VTEP_FLAG_LEARNED : 0);
+  }
+
+  #rewrite(vtep: Vtep, flags: number): void {
+    this.#dataplane.vtepRewrite(WORKER_CONTROL, vtep.id, flags, vtep.ttl);
+    vtep.rewriteEpoch = this.#epochs.bump();
+  }
+
+  #buryUnlessCovered(vtep: Vtep): void {
+    if (!vtep.group && this.#prefixes.contains(vtep.address)) {
+      this.#undertaker.revive("vtep", vtep.id);
+      return;
+    }
+    this.#undertaker.bury("vtep", vtep.id, () => {
+      this.#vteps.delete(vtep.id);
+      this.#idByText.delete(formatAddress(vtep.address));
+      this.#dataplane.vtepRemove(WORKER_CONTROL, vtep.id);
+      this.#clearCounters(vtep.id);
+    });
+  }
+
+  /** So that who gets the id next starts at zero. No worker counts for it any more. */
+  #clearCounters(id: number): void {
+    for (let slot = 0; slot < WORKER_SLOTS; slot++) {
+      const from = (VTEP_COUNTERS + slot * VTEP_COUNTERS_WORKER + id * VTEP_COUNTERS_SIZE) / 4;
+      const row = this.#views.u32.subarray(from, from + VTEP_COUNTERS_SIZE / 4);
+      if (row.some((word) => word !== 0)) row.fill(0);
+    }
+  }
+}
