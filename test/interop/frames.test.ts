@@ -1,0 +1,80 @@
+// What the frames look like: 802.1Q tags kept or dropped, jumbo frames, and bursts that overflow a queue. Each of them
+// is in a counter.
+
+import { expect, test } from "vitest";
+import { vxlane } from "../support/daemon.js";
+import { sumOf } from "../support/metrics.js";
+import { createLab, type End, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
+import { allTraffic, arrivals, hex, testFrame } from "./traffic.js";
+
+const VNI = 100;
+const [one, two] = [overlayAddress(1), overlayAddress(2)];
+
+test("802.1Q tags inside are kept by default, both ways", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two, quiet: true });
+  for (const [from, to] of [
+    [ours, kernel],
+    [kernel, ours],
+  ] as const) {
+    const frames = [1, 42, 4094].map((vid) => testFrame(to.overlay.mac, from.overlay.mac, `tag ${vid}`, vid));
+    const [arrived] = await arrivals([to], () => from.host.agent.call("sendFrames", from.device, frames));
+    expect(arrived).toEqual(frames.map(hex));
+  }
+});
+
+test("innerVlan drop refuses tagged frames, both ways, and lets the others through", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const network = { innerVlan: "drop" };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, network, quiet: true });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two, quiet: true });
+  for (const [from, to, direction] of [
+    [ours, kernel, "encap"],
+    [kernel, ours, "decap"],
+  ] as const) {
+    const tagged = [1, 42, 4094].map((vid) => testFrame(to.overlay.mac, from.overlay.mac, `tag ${vid}`, vid));
+    const plain = testFrame(to.overlay.mac, from.overlay.mac, "no tag");
+    const [arrived] = await arrivals([to], () => from.host.agent.call("sendFrames", from.device, [...tagged, plain]));
+    expect(arrived).toEqual([hex(plain)]);
+    await ours.daemon.expectMetric(3, "vxlane_dropped_frames_total", { reason: "inner_vlan", direction });
+  }
+});
+
+test("jumbo frames: an underlay of 9000 carries 8950", async () => {
+  const [a, b] = await twoHosts(await createLab(), { mtu: 9000 });
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two, mtu: 8950 });
+  const [link] = await a.ns.show<{ mtu: number }[]>("link", "show", ours.device);
+  expect(link?.mtu).toBe(8950);
+  await allTraffic(ours, kernel, 8950);
+});
+
+interface LinkStatistics {
+  stats64: { rx: { packets: number; dropped: number }; tx: { packets: number; dropped: number } };
+}
+
+async function statistics({ host, device }: End): Promise<LinkStatistics["stats64"]> {
+  const [link] = await host.ns.show<LinkStatistics[]>("-s", "link", "show", device);
+  if (link === undefined) throw new Error(`${device} has no statistics`);
+  return link.stats64;
+}
+
+test("a burst that overflows the queues is accounted for, to the frame", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two, quiet: true });
+  const count = 20_000;
+  const frame = testFrame(two.mac, one.mac, "one of many");
+  await a.agent.call("sendFrames", ours.device, Array(count).fill(frame));
+  const tap = (await statistics(ours)).tx;
+  await ours.daemon.expectMetric(count, "vxlane_received_frames_total", { vni: VNI, direction: "encap" });
+  await ours.daemon.expectMetric(tap.dropped, "vxlane_dropped_frames_total", { reason: "port_lost" });
+  const left = sumOf(await ours.daemon.metrics(), "vxlane_frames_total", { vni: VNI, direction: "encap" });
+  expect((await statistics(kernel)).rx.packets, "frames that the kernel's device received").toBe(left);
+
+  const back = testFrame(one.mac, two.mac, "one of many");
+  await b.agent.call("sendFrames", kernel.device, Array(count).fill(back));
+  const sent = (await statistics(kernel)).tx.packets;
+  await ours.daemon.expectMetric(sent, "vxlane_received_frames_total", { direction: "decap" });
+});
