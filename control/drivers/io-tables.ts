@@ -1,0 +1,83 @@
+// The map of a worker's I/O region (WORKER_IO of the layout): the tables that the drivers hand to the kernel. They lie
+// in the shared memory beside descriptors and buffers, so that one base address turns any of them into a process
+// address. Only the worker itself writes and reads its tables, so their layout is a matter of these drivers alone.
+//
+//   epoll events      256 x 16 B    struct epoll_event
+//   tap receive       256 x 2 iovecs    virtio-net header in the descriptor, frame in the buffer: never change
+//   tap send          512 x 2 iovecs    virtio-net header in the descriptor (never changes), payload
+//   udp receive       256 x (mmsghdr, iovec, address 32 B, control messages 128 B)
+//   udp send          512 x (mmsghdr, 2 iovecs, address 32 B)
+
+import {
+  BUFFER_SIZE,
+  BUFFERS,
+  BUFFERS_SIZE,
+  DESC_SIZE,
+  HEADROOM,
+  INPUTS_MAX,
+  OUTPUTS_MAX,
+  WORKER_INPUTS,
+  WORKER_IO,
+  WORKER_IO_SIZE,
+  WORKER_OUTPUTS,
+  WORKER_SIZE,
+  WORKERS,
+} from "../../dataplane-wasm/layout.js";
+import { IOVEC_SIZE, MMSG_SIZE } from "../linux/structs.js";
+
+/* Our choices */
+
+/** Events that one wait reports. */
+export const EPOLL_EVENTS_MAX = 256;
+const EPOLL_EVENT_ROOM = 16; // struct epoll_event takes 12 or 16 bytes
+/** A sockaddr_in or sockaddr_in6, padded. */
+export const NAME_SIZE = 32;
+/** TTL, TOS and fragment size take 72 bytes (three control messages of 20 or 17 bytes, padded). */
+export const CONTROL_SIZE = 128;
+export const IOVEC_PAIR_SIZE = 2 * IOVEC_SIZE;
+
+/* Offsets in the region */
+
+export const IO_EPOLL = 0;
+export const IO_TAP_RECEIVE = IO_EPOLL + EPOLL_EVENTS_MAX * EPOLL_EVENT_ROOM;
+export const IO_TAP_SEND = IO_TAP_RECEIVE + INPUTS_MAX * IOVEC_PAIR_SIZE;
+export const IO_UDP_RECEIVE = IO_TAP_SEND + OUTPUTS_MAX * IOVEC_PAIR_SIZE;
+export const IO_UDP_RECEIVE_IOVECS = IO_UDP_RECEIVE + INPUTS_MAX * MMSG_SIZE;
+export const IO_UDP_RECEIVE_NAMES = IO_UDP_RECEIVE_IOVECS + INPUTS_MAX * IOVEC_SIZE;
+export const IO_UDP_RECEIVE_CONTROL = IO_UDP_RECEIVE_NAMES + INPUTS_MAX * NAME_SIZE;
+export const IO_UDP_SEND = IO_UDP_RECEIVE_CONTROL + INPUTS_MAX * CONTROL_SIZE;
+export const IO_UDP_SEND_IOVECS = IO_UDP_SEND + OUTPUTS_MAX * MMSG_SIZE;
+export const IO_UDP_SEND_NAMES = IO_UDP_SEND_IOVECS + OUTPUTS_MAX * IOVEC_PAIR_SIZE;
+export const IO_END = IO_UDP_SEND_NAMES + OUTPUTS_MAX * NAME_SIZE;
+
+if (IO_END > WORKER_IO_SIZE) throw new Error(`the drivers' tables take ${IO_END} bytes of ${WORKER_IO_SIZE}`);
+
+/* Addresses in the shared memory */
+
+export function ioPtr(worker: number): number {
+  return WORKERS + worker * WORKER_SIZE + WORKER_IO;
+}
+
+export function inputPtr(worker: number, index: number): number {
+  return WORKERS + worker * WORKER_SIZE + WORKER_INPUTS + index * DESC_SIZE;
+}
+
+export function outputPtr(worker: number, index: number): number {
+  return WORKERS + worker * WORKER_SIZE + WORKER_OUTPUTS + index * DESC_SIZE;
+}
+
+/** Input `index` owns buffer `index`. */
+export function bufferPtr(worker: number, index: number): number {
+  return BUFFERS + worker * BUFFERS_SIZE + index * BUFFER_SIZE;
+}
+
+/** Where the inner frame of buffer `index` begins. */
+export function framePtr(worker: number, index: number): number {
+  return bufferPtr(worker, index) + HEADROOM;
+}
+
+/** Writes a 64-bit process address (or any whole number below 2^53) as two words. Not for the hot path. */
+export function writeU64(u32: Uint32Array, ptr: number, value: number): void {
+  u32[ptr >>> 2] = value;
+  u32[(ptr >>> 2) + 1] = Math.floor(value / 2 ** 32);
+}
