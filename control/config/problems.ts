@@ -82,7 +82,11 @@ const SHOWN_CHARS = 80;
 /** A value on one line of a terminal: no control or bidirectional characters, and not without end. */
 export function show(value: unknown, quoted = false): string {
   const plain = typeof value === "string" && !quoted && /^[^\s"']+$/.test(value) && !likeOther(value);
-  const text = plain ? value : (JSON.stringify(value) ?? String(value));
+  return clip(plain ? value : (JSON.stringify(value) ?? String(value)));
+}
+
+/** A text made fit for one line. */
+export function clip(text: string): string {
   const safe = text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`,

@@ -19,7 +19,7 @@ import {
   type Scalar,
   type YAMLError,
 } from "yaml";
-import { type Path, Problems, type Source, show } from "./problems.js";
+import { clip, type Path, Problems, type Source, show } from "./problems.js";
 
 /* Our choices. */
 const ALIASED_NODES_MAX = 100_000; // nodes made by following aliases
@@ -165,7 +165,7 @@ class DocumentSource implements Source {
     if (node == null) return undefined;
     if (isScalar(node) && typeof node.value === "string") return show(node.value);
     const [start = 0, end = 0] = (node as Node).range ?? [];
-    return show(
+    return clip(
       this.text
         .slice(start, Math.min(end, start + SPELLING_CHARS))
         .trim()
