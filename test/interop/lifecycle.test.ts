@@ -53,7 +53,7 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s under traffic leaves nothing behin
   const before = await a.ns.show<{ ifname: string }[]>("link", "show");
   expect(before.map(({ ifname }) => ifname)).toContain(ours.device);
   await b.agent.call("tcpListen", two.ipv4, 5000);
-  const cut = a.agent.call("tcpSend", two.ipv4, 5000, 2e9, 3000).catch(() => "cut");
+  const cut = a.agent.call("tcpSend", two.ipv4, 5000, { bytes: 2e9, timeoutMs: 3000 }).catch(() => "cut");
   await sleep(300);
   await ours.daemon.stop(signal);
   const links = await a.ns.show<{ ifname: string }[]>("link", "show");

@@ -49,7 +49,7 @@ export async function tcpOneWay(from: End, to: End, family: 4 | 6, bytes: number
   const port = nextPort++;
   const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
   await to.host.agent.call("tcpListen", address, port);
-  const sent = await from.host.agent.call("tcpSend", address, port, bytes, 20_000);
+  const sent = await from.host.agent.call("tcpSend", address, port, { bytes });
   const received = await to.host.agent.call("tcpTransfer", port);
   expect({ bytes: received.bytes, sha256: received.sha256 }).toEqual({ bytes, sha256: sent.sha256 });
 }

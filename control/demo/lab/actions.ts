@@ -133,15 +133,29 @@ async function tcpTransfer(port: number): Promise<Transfer> {
   }
 }
 
-/** Sends `bytes` pseudo-random bytes and waits until the other side has taken all. */
-async function tcpSend(address: string, port: number, bytes: number, timeoutMs = 60_000): Promise<Transfer> {
+export interface SendLimits {
+  /** No more bytes than that. */
+  bytes: number;
+  /** Nothing new after that time. */
+  durationMs?: number;
+  /** Gives up when nothing moves for so long. */
+  timeoutMs?: number;
+}
+
+/** Sends pseudo-random bytes and waits until the other side has taken all. */
+async function tcpSend(
+  address: string,
+  port: number,
+  { bytes, durationMs = Number.POSITIVE_INFINITY, timeoutMs = 20_000 }: SendLimits,
+): Promise<Transfer> {
   const socket = createConnection({ host: address, port });
   socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no progress for ${timeoutMs} ms`)));
   await once(socket, "connect");
   const start = performance.now();
   const hash = createHash("sha256");
   const block = randomBytes(BLOCK);
-  for (let sent = 0; sent < bytes; ) {
+  let sent = 0;
+  while (sent < bytes && performance.now() - start < durationMs) {
     const part = Buffer.from(block.subarray(0, Math.min(BLOCK, bytes - sent)));
     if (part.length >= 8) part.writeDoubleBE(sent, 0); // no block is like another
     hash.update(part);
@@ -151,7 +165,7 @@ async function tcpSend(address: string, port: number, bytes: number, timeoutMs =
   socket.end();
   socket.resume();
   await once(socket, "close");
-  return { bytes, sha256: hash.digest("hex"), ms: performance.now() - start };
+  return { bytes: sent, sha256: hash.digest("hex"), ms: performance.now() - start };
 }
 
 interface Collector {

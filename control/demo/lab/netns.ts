@@ -10,9 +10,11 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type RunOptions, type RunResult, run, tryRun, Watched } from "./process.js";
 
 /* Our choices. */
+const GRACE_MS = 2500;
 const SYSCTLS = [
   // Addresses are usable at once, and nothing is sent that nobody asked for.
   "net/ipv6/conf/all/accept_dad=0",
@@ -21,6 +23,14 @@ const SYSCTLS = [
   "net/ipv6/conf/default/autoconf=0",
   "net/ipv6/conf/default/addr_gen_mode=1", // no link-local addresses
 ];
+
+export interface InsideOptions {
+  /** With a message channel. */
+  ipc?: boolean;
+  env?: NodeJS.ProcessEnv;
+  /** Descriptors that take its output; such a process can outlive this one and gets no Ctrl-C of its terminal. */
+  files?: { stdout: number; stderr: number };
+}
 
 /** One network namespace. */
 export class Namespace {
@@ -57,11 +67,14 @@ export class Namespace {
   }
 
   /** Starts a process inside; the lab ends it at the latest. `ip netns exec` becomes the command: signals reach it. */
-  spawn(command: string, args: string[], options: { ipc?: boolean; env?: NodeJS.ProcessEnv } = {}): Watched {
+  spawn(command: string, args: string[], options: InsideOptions = {}): Watched {
+    const { ipc = false, files, env } = options;
+    const output = [files?.stdout ?? "pipe", files?.stderr ?? "pipe"] as const;
     const watched = new Watched("ip", ["netns", "exec", this.name, command, ...args], {
-      stdio: options.ipc ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", ...output, ...(ipc ? ["ipc" as const] : [])],
       serialization: "advanced",
-      env: { ...process.env, ...options.env },
+      detached: files !== undefined,
+      env: { ...process.env, ...env },
     });
     this.lab.adopt(watched);
     return watched;
@@ -182,12 +195,14 @@ export class Lab {
   static #watching = false;
 }
 
-/** Removes a namespace and what runs in it. */
-async function removeNamespace(name: string): Promise<void> {
-  for (let attempt = 0; attempt < 3; attempt++) {
+/** Removes a namespace and what runs in it, which is asked first and then killed. */
+export async function removeNamespace(name: string): Promise<void> {
+  const deadline = performance.now() + GRACE_MS;
+  for (let signal: NodeJS.Signals = "SIGTERM"; ; signal = performance.now() < deadline ? "SIGTERM" : "SIGKILL") {
     const pids = (await tryRun("ip", ["netns", "pids", name])).stdout.split("\n").filter(Boolean);
-    if (pids.length === 0) break;
-    for (const pid of pids) kill(Number(pid));
+    for (const pid of pids) kill(Number(pid), signal);
+    if (pids.length === 0 || signal === "SIGKILL") break;
+    await sleep(50);
   }
   await tryRun("ip", ["netns", "delete", name]);
 }
@@ -195,13 +210,13 @@ async function removeNamespace(name: string): Promise<void> {
 /** The same, blocking. */
 export function removeNamespaceNow(name: string): void {
   const { stdout } = spawnSync("ip", ["netns", "pids", name], { encoding: "utf8" });
-  for (const pid of (stdout ?? "").split("\n").filter(Boolean)) kill(Number(pid));
+  for (const pid of (stdout ?? "").split("\n").filter(Boolean)) kill(Number(pid), "SIGKILL");
   spawnSync("ip", ["netns", "delete", name]);
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // it went by itself
   }
