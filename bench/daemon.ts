@@ -1,0 +1,64 @@
+// Starts `vxlane run` as a user would, in a network namespace, and waits for its ready line.
+//
+// Its socket and its state live in a temporary folder, so that a benchmark never touches a vxlane that this host
+// really runs; everything else keeps its default.
+
+import { existsSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Stopped, spawnIn, stop } from "./host.js";
+import type { Run } from "./scenario.js";
+
+const CLI = fileURLToPath(new URL("../control/cli/main.js", import.meta.url));
+const READY_TIMEOUT_MS = 20_000;
+
+export interface Daemon {
+  readonly pid: number;
+  /** From the start of the process to its ready line. */
+  readonly readyMs: number;
+  stop(): Promise<Stopped>;
+}
+
+/** Why no daemon can be started here, or undefined. */
+export function daemonMissing(): string | undefined {
+  return existsSync(CLI) ? undefined : "vxlane is not built (npm run build)";
+}
+
+/**
+ * @param body the configuration but for `api` and `stateDir`, YAML
+ * @throws with the end of the daemon's log if it stops or stays silent
+ */
+export async function startDaemon(run: Run, namespace: string, body: string): Promise<Daemon> {
+  const missing = daemonMissing();
+  if (missing !== undefined) throw new Error(missing);
+  const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
+  run.defer(() => rm(folder, { recursive: true, force: true }));
+  const config = join(folder, "vxlane.yaml");
+  await writeFile(config, `${body}\napi: { socket: ${folder}/api.sock }\nstateDir: ${folder}/state\n`);
+
+  const startedAt = performance.now();
+  const child = spawnIn(run, namespace, process.execPath, [CLI, "run", "--config", config], ["ignore", "pipe", "pipe"]);
+  let log = "";
+  child.stderr?.on("data", (text: Buffer) => {
+    log = (log + text.toString()).slice(-2000);
+  });
+  await new Promise<void>((resolve, reject) => {
+    const fail = (what: string): void => reject(new Error(`vxlane run ${what}: ${log.trim()}`));
+    const timer = setTimeout(() => fail(`was not ready after ${READY_TIMEOUT_MS} ms`), READY_TIMEOUT_MS);
+    let line = "";
+    child.stdout?.on("data", (text: Buffer) => {
+      line += text.toString();
+      if (!line.includes('"ready":true')) return;
+      clearTimeout(timer);
+      resolve();
+    });
+    child.once("exit", (code, signal) => {
+      clearTimeout(timer);
+      fail(`ended with ${code ?? signal}`);
+    });
+  });
+  if (child.pid === undefined) throw new Error("vxlane run has no pid");
+  return { pid: child.pid, readyMs: performance.now() - startedAt, stop: () => stop(child) };
+}

@@ -1,0 +1,177 @@
+// Input batches: 64-byte inner frames, four kinds in a random order (IPv4 and IPv6, TCP and UDP), between MACs that
+// the FDB knows, drawn evenly from all of its entries. (IPv6 with TCP takes 74 bytes at the least; the others have 64.)
+//
+// `fill` puts a batch where a driver's receive would have put it, descriptors included. It starts from nothing every
+// time, so whatever the last batch left in the descriptors is gone, and it costs every contender the same. The same
+// seed gives the same batches.
+
+import {
+  BUFFER_SIZE,
+  BUFFERS,
+  BUFFERS_SIZE,
+  DESC_ATTACHMENT,
+  DESC_BUFFER_PTR,
+  DESC_OUTER_ADDRESS,
+  DESC_OUTER_PORT,
+  DESC_PAYLOAD_LEN,
+  DESC_PAYLOAD_PTR,
+  DESC_SIZE,
+  HEADROOM,
+  WORKER_INPUTS,
+  WORKER_SIZE,
+  WORKERS,
+} from "../dataplane-wasm/layout.js";
+import {
+  localEntries,
+  MAPPED,
+  macHigh,
+  macLow,
+  NETWORK_COUNT,
+  tunnelHeader,
+  vniOf,
+  vtepAddress,
+  vtepOf,
+  type World,
+} from "./engine.js";
+
+export type Direction = "encap" | "decap";
+
+const VXLAN_LEN = 8;
+const OUTER_SRC_PORT = 50000;
+const OUTER_TTL = 64;
+const DESC_WORDS = DESC_SIZE / 4;
+
+interface Kind {
+  /** The frame, as words loaded little-endian. */
+  readonly words: Uint32Array;
+  readonly length: number;
+  /** Word whose upper half is the source port. */
+  readonly portWord: number;
+}
+
+const IPV4 = "0800" + "4500003200000000400612340a3c00010a3c0002";
+const IPV6 = "86dd" + "600000000014064020010db800000000000000000000000120010db8000000000000000000000002";
+const TCP = "1f9001bb00000001000000025018ffff5a5a0000";
+const UDP = "1f9001bb001e5a5a";
+
+const KINDS: readonly Kind[] = [
+  kind(IPV4 + TCP, 64, 8),
+  kind(IPV4.replace("400612", "401112") + UDP, 64, 8),
+  kind(IPV6 + TCP, 74, 13),
+  kind(IPV6.replace("001406", "000a11") + UDP.replace("001e", "000a"), 64, 13),
+];
+
+function kind(hex: string, length: number, portWord: number): Kind {
+  const bytes = new Uint8Array(76).fill(0x5a);
+  bytes.set(Buffer.from(hex, "hex"), 12);
+  return { words: new Uint32Array(bytes.buffer), length, portWord };
+}
+
+/** What a measurement takes its batches from. */
+export interface Source {
+  readonly worker: number;
+  readonly direction: Direction;
+  /** Fills inputs 0 to count - 1. */
+  fill(count: number): void;
+}
+
+export class FrameSource implements Source {
+  readonly #u32: Uint32Array;
+  readonly #inputs: number;
+  readonly #buffers: number;
+  readonly #locals: number;
+  readonly #remotes: number;
+  readonly #tunnelHeaders: Uint32Array;
+  #state: number;
+
+  constructor(
+    readonly world: World,
+    readonly worker: number,
+    readonly direction: Direction,
+    seed = 1,
+    /** The entry that the next frame comes from, instead of a random one. */
+    readonly nextSource?: () => number,
+  ) {
+    this.#u32 = world.shared.u32;
+    this.#inputs = WORKERS + worker * WORKER_SIZE + WORKER_INPUTS;
+    this.#buffers = BUFFERS + worker * BUFFERS_SIZE;
+    this.#locals = localEntries(world.entries);
+    this.#remotes = world.entries - this.#locals;
+    this.#state = Math.imul(seed, 0x9e3779b1) | 1;
+    this.#tunnelHeaders = new Uint32Array(NETWORK_COUNT + 1).map((_, network) =>
+      Number(tunnelHeader(vniOf(network)) >> 32n),
+    );
+  }
+
+  fill(count: number): void {
+    for (let i = 0; i < count; i++) this.#one(i);
+  }
+
+  #one(i: number): void {
+    const random = this.#random();
+    const fresh = this.nextSource?.();
+    const network = 1 + ((fresh ?? random) & (NETWORK_COUNT - 1));
+    const local = this.#entry(0, this.#locals, network);
+    const remote = this.#entry(this.#locals, this.#remotes, network);
+    const kind = KINDS[(random >>> 8) & 3];
+    if (kind === undefined) return;
+    const buffer = this.#buffers + i * BUFFER_SIZE;
+    const decap = this.direction === "decap";
+    const source = fresh ?? (decap ? remote : local);
+    this.#frame(buffer + HEADROOM, kind, source, decap ? local : remote, random);
+    this.#descriptor(i, buffer, kind.length, decap ? 0 : network);
+    if (decap) this.#datagram(i, buffer, network, vtepOf(source));
+  }
+
+  /** An entry of that network, evenly drawn from `count` entries that start at `first`. */
+  #entry(first: number, count: number, network: number): number {
+    const places = count / NETWORK_COUNT;
+    const place = Math.floor((this.#random() / 2 ** 32) * places);
+    return first + place * NETWORK_COUNT + network - 1;
+  }
+
+  #frame(at: number, kind: Kind, source: number, destination: number, random: number): void {
+    const u32 = this.#u32;
+    const { words, portWord } = kind;
+    const start = at >>> 2;
+    const sourceLow = macLow(source);
+    u32[start] = macLow(destination);
+    u32[start + 1] = macHigh(destination) | (sourceLow << 16);
+    u32[start + 2] = (sourceLow >>> 16) | (macHigh(source) << 16);
+    for (let word = 3; word < words.length; word++) u32[start + word] = words[word] ?? 0;
+    u32[start + portWord] = (words[portWord] ?? 0) ^ (random & 0xffff0000);
+  }
+
+  #descriptor(i: number, buffer: number, length: number, attachment: number): void {
+    const u32 = this.#u32;
+    const start = (this.#inputs + i * DESC_SIZE) >>> 2;
+    for (let word = 0; word < DESC_WORDS; word++) u32[start + word] = 0;
+    u32[start + DESC_PAYLOAD_PTR / 4] = buffer + HEADROOM;
+    u32[start + DESC_PAYLOAD_LEN / 4] = length;
+    u32[start + DESC_BUFFER_PTR / 4] = buffer;
+    u32[start + DESC_ATTACHMENT / 4] = attachment;
+  }
+
+  #datagram(i: number, buffer: number, network: number, vtep: number): void {
+    const u32 = this.#u32;
+    const start = (this.#inputs + i * DESC_SIZE) >>> 2;
+    const tunnel = (buffer + HEADROOM - VXLAN_LEN) >>> 2;
+    u32[tunnel] = 0x08;
+    u32[tunnel + 1] = this.#tunnelHeaders[network] ?? 0;
+    u32[start + DESC_PAYLOAD_PTR / 4] = buffer + HEADROOM - VXLAN_LEN;
+    u32[start + DESC_PAYLOAD_LEN / 4] = (u32[start + DESC_PAYLOAD_LEN / 4] ?? 0) + VXLAN_LEN;
+    u32[start + DESC_OUTER_PORT / 4] = OUTER_SRC_PORT | (OUTER_TTL << 24);
+    u32[start + DESC_OUTER_ADDRESS / 4 + 2] = MAPPED;
+    u32[start + DESC_OUTER_ADDRESS / 4 + 3] = vtepAddress(vtep);
+  }
+
+  /** xorshift32. */
+  #random(): number {
+    let x = this.#state;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#state = x;
+    return x >>> 0;
+  }
+}

@@ -1,0 +1,185 @@
+// Before anything is timed, both contenders have to do the same work: each gets a world of its own, equal to the byte, the
+// same batches run through both, and then everything that a batch function may write is compared.
+//
+// The batches are first the benchmark's own, then the same ones damaged: bytes flipped, frames cut, tags put in, unknown
+// and multicast addresses. So drops, floods, learning, moves and kicks are compared, too.
+
+import {
+  BUFFER_SIZE,
+  BUFFERS,
+  BUFFERS_SIZE,
+  DESC_OUTER_TOS,
+  DESC_PAYLOAD_LEN,
+  DESC_PAYLOAD_PTR,
+  DESC_SIZE,
+  EVENT_RING_SIZE,
+  EVENTS,
+  FDB,
+  FDB_BUCKET_SIZE,
+  FDB_LOCKS,
+  NETWORK_COUNTERS,
+  NETWORK_COUNTERS_SIZE,
+  NETWORK_COUNTERS_WORKER,
+  NETWORK_SIZE,
+  NETWORKS,
+  PAGE,
+  SYSTEM,
+  SYSTEM_FDB_BUCKET_MASK,
+  VTEP_COUNTERS,
+  VTEP_COUNTERS_SIZE,
+  VTEP_COUNTERS_WORKER,
+  WORKER_INPUTS,
+  WORKER_IO,
+  WORKER_SIZE,
+  WORKERS,
+} from "../dataplane-wasm/layout.js";
+import type { Contender } from "./contender.js";
+import { NETWORK_COUNT, VTEP_COUNT, type World } from "./engine.js";
+import { type Direction, FrameSource } from "./frames.js";
+
+const WORKER = 0;
+const COUNT = 64;
+const CLEAN_BATCHES = 200;
+const DAMAGED_BATCHES = 1000;
+/** Of a packet buffer: headroom and the frame. */
+const BUFFER_COMPARED = 512;
+
+export interface Side {
+  readonly world: World;
+  readonly contender: Contender;
+}
+
+/** @throws naming the first difference. @returns how many frames were compared */
+export function assertIdentical(one: Side, other: Side): number {
+  let frames = 0;
+  for (const direction of ["encap", "decap"] as const) {
+    frames += compareDirection(one, other, direction);
+  }
+  return frames;
+}
+
+function compareDirection(one: Side, other: Side, direction: Direction): number {
+  const sides = [one, other].map((side) => ({
+    ...side,
+    source: new FrameSource(side.world, WORKER, direction, 7),
+    damage: new Damage(side.world, 11),
+  }));
+  for (let n = 0; n < CLEAN_BATCHES + DAMAGED_BATCHES; n++) {
+    const made = sides.map(({ source, damage, contender }) => {
+      source.fill(COUNT);
+      if (n >= CLEAN_BATCHES) damage.inflict(COUNT);
+      return contender.batch[direction](WORKER, COUNT);
+    });
+    const where = `${direction}, batch ${n}`;
+    if (made[0] !== made[1]) throw new Error(`${where}: ${one.contender.name} made ${made[0]} outputs, not ${made[1]}`);
+    compareRegions(one, other, where, BATCH_REGIONS);
+  }
+  compareRegions(one, other, direction, tableRegions(one.world));
+  return (CLEAN_BATCHES + DAMAGED_BATCHES) * COUNT;
+}
+
+interface Region {
+  readonly name: string;
+  readonly start: number;
+  readonly length: number;
+}
+
+/** What changes with every batch: descriptors and headers, packets. */
+const BATCH_REGIONS: readonly Region[] = [
+  { name: "worker", start: WORKERS + WORKER * WORKER_SIZE, length: WORKER_IO },
+  ...Array.from({ length: COUNT }, (_, n) => ({
+    name: `buffer ${n}`,
+    start: BUFFERS + WORKER * BUFFERS_SIZE + n * BUFFER_SIZE,
+    length: BUFFER_COMPARED,
+  })),
+];
+
+/** What batches leave behind: tables, counters, events. */
+function tableRegions({ shared }: World): Region[] {
+  const buckets = (shared.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+  return [
+    { name: "system", start: SYSTEM, length: PAGE },
+    { name: "fdb", start: FDB, length: buckets * FDB_BUCKET_SIZE },
+    { name: "fdb locks", start: FDB_LOCKS, length: buckets * 4 },
+    { name: "networks", start: NETWORKS, length: (NETWORK_COUNT + 1) * NETWORK_SIZE },
+    { name: "events", start: EVENTS + WORKER * EVENT_RING_SIZE, length: EVENT_RING_SIZE },
+    {
+      name: "network counters",
+      start: NETWORK_COUNTERS + WORKER * NETWORK_COUNTERS_WORKER,
+      length: (NETWORK_COUNT + 1) * NETWORK_COUNTERS_SIZE,
+    },
+    {
+      name: "VTEP counters",
+      start: VTEP_COUNTERS + WORKER * VTEP_COUNTERS_WORKER,
+      length: (VTEP_COUNT + 1) * VTEP_COUNTERS_SIZE,
+    },
+  ];
+}
+
+function compareRegions(one: Side, other: Side, where: string, regions: readonly Region[]): void {
+  for (const { name, start, length } of regions) {
+    const [a, b] = [one, other].map(({ world }) => Buffer.from(world.shared.memory.buffer, start, length));
+    if (a === undefined || b === undefined || a.equals(b)) continue;
+    const offset = a.findIndex((byte, index) => byte !== b[index]);
+    const show = (bytes: Buffer): string => bytes.subarray(offset & ~7, (offset & ~7) + 16).toString("hex");
+    throw new Error(
+      `${where}: ${name} differs at byte ${offset}: ${show(a)} (${one.contender.name}), ${show(b)} (${other.contender.name})`,
+    );
+  }
+}
+
+/** Deterministic damage to the inputs of the worker. */
+class Damage {
+  readonly #world: World;
+  #state: number;
+
+  constructor(world: World, seed: number) {
+    this.#world = world;
+    this.#state = seed;
+  }
+
+  inflict(count: number): void {
+    for (let n = 0; n < count; n++) {
+      if (this.#below(3) !== 0) this.#one(WORKERS + WORKER * WORKER_SIZE + WORKER_INPUTS + n * DESC_SIZE);
+    }
+  }
+
+  #one(descriptor: number): void {
+    const { u8, u32 } = this.#world.shared;
+    const payload = u32[(descriptor + DESC_PAYLOAD_PTR) / 4] ?? 0;
+    const length = u32[(descriptor + DESC_PAYLOAD_LEN) / 4] ?? 0;
+    const at = payload + this.#below(length);
+    switch (this.#below(6)) {
+      case 0:
+        u8[at] = this.#below(256);
+        break;
+      case 1:
+        u8[at] = (u8[at] ?? 0) ^ (1 << this.#below(8));
+        break;
+      case 2:
+        u32[(descriptor + DESC_PAYLOAD_LEN) / 4] = this.#below(length + 1);
+        break;
+      case 3:
+        u8[descriptor + DESC_OUTER_TOS] = this.#below(4);
+        break;
+      case 4:
+        this.#tag(payload + length - 64);
+        break;
+      default:
+        // A MAC, or the tunnel header and half of one.
+        for (let byte = 0; byte < 3; byte++) u8[payload + 3 + this.#below(12)] = this.#below(256);
+    }
+  }
+
+  /** Puts an 802.1Q tag into the frame at `frame`, over what was there. */
+  #tag(frame: number): void {
+    const { u8 } = this.#world.shared;
+    u8.copyWithin(frame + 16, frame + 12, frame + 60);
+    u8.set([0x81, 0x00, 0x00, 0x05], frame + 12);
+  }
+
+  #below(limit: number): number {
+    this.#state = (Math.imul(this.#state, 1664525) + 1013904223) | 0;
+    return Math.floor(((this.#state >>> 0) / 2 ** 32) * limit);
+  }
+}

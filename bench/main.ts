@@ -1,0 +1,147 @@
+// `npm run bench -- NAME…`: the runner. It prints what is going to happen, runs one scenario after the other, prints
+// the report on stdout (progress goes to stderr), and leaves nothing behind, also after Ctrl-C.
+//
+// Exit codes are those of vxlane: 0, 1 a scenario failed or `--check` found a floor missed, 2 usage, 130 interrupted.
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { environment } from "./environment.js";
+import { allHold, type Finished, toJson, toText } from "./report.js";
+import { Run, type Scenario, type Settings } from "./scenario.js";
+import { hotpath } from "./scenarios/hotpath.js";
+import { learning } from "./scenarios/learning.js";
+import { path } from "./scenarios/path.js";
+import { start } from "./scenarios/start.js";
+
+const SCENARIOS: readonly Scenario[] = [hotpath, learning, path, start];
+
+const USAGE = `usage: npm run bench -- [options] NAME…
+
+scenarios:
+${SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join("\n")}
+  ${"all".padEnd(12)}every one, in this order
+
+options:
+  --rounds N     rounds; in each, every contender runs once
+  --seconds S    length of one measurement
+  --json FILE    write the report as JSON too
+  --check        exit 1 when a floor that the project states is missed
+  --plan         print what would run, and stop
+  -h, --help     this text
+`;
+
+interface Arguments {
+  readonly scenarios: readonly Scenario[];
+  readonly settings: Partial<Settings>;
+  readonly json: string | undefined;
+  readonly check: boolean;
+  readonly planOnly: boolean;
+}
+
+class UsageError extends Error {}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function readArguments(argv: readonly string[]): Arguments | "help" {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      json: { type: "string" },
+      check: { type: "boolean", default: false },
+      plan: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help) return "help";
+  if (positionals.length === 0) throw new UsageError("name a scenario");
+  const settings: { rounds?: number; seconds?: number } = {};
+  if (values.rounds !== undefined) settings.rounds = positive("--rounds", values.rounds, true);
+  if (values.seconds !== undefined) settings.seconds = positive("--seconds", values.seconds, false);
+  return { scenarios: select(positionals), settings, json: values.json, check: values.check, planOnly: values.plan };
+}
+
+function select(names: readonly string[]): readonly Scenario[] {
+  if (names.includes("all")) return SCENARIOS;
+  return names.map((name) => {
+    const scenario = SCENARIOS.find((candidate) => candidate.name === name);
+    if (scenario === undefined) throw new UsageError(`there is no scenario ${name}`);
+    return scenario;
+  });
+}
+
+function positive(option: string, text: string, whole: boolean): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value) || (whole && !Number.isInteger(value))) {
+    throw new UsageError(`${option}: ${text} is not a positive ${whole ? "whole " : ""}number`);
+  }
+  return value;
+}
+
+async function announce(scenario: Scenario, settings: Settings): Promise<void> {
+  const plan = await scenario.plan(settings);
+  say(`${scenario.name}: about ${Math.ceil(plan.seconds)} s, ${settings.rounds} rounds of ${settings.seconds} s`);
+  for (const line of plan.lines) say(`  ${line}`);
+  for (const line of plan.missing) say(`  missing: ${line}`);
+}
+
+async function runOne(scenario: Scenario, settings: Settings, signal: AbortSignal): Promise<Finished> {
+  const startedAt = Date.now();
+  const seconds = (): number => (Date.now() - startedAt) / 1000;
+  const run = new Run(settings, signal, (line) => say(`  ${seconds().toFixed(0).padStart(4)} s  ${line}`));
+  try {
+    await scenario.run(run);
+  } finally {
+    await run.cleanUp();
+  }
+  return { scenario, run, seconds: seconds() };
+}
+
+async function main(): Promise<number> {
+  const wanted = readArguments(process.argv.slice(2));
+  if (wanted === "help") {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
+  }
+  const settingsOf = (scenario: Scenario): Settings => ({ ...scenario.defaults, ...wanted.settings });
+  for (const scenario of wanted.scenarios) await announce(scenario, settingsOf(scenario));
+  if (wanted.planOnly) return 0;
+
+  const about = environment();
+  const finished: Finished[] = [];
+  let failed = false;
+  for (const scenario of wanted.scenarios) {
+    say(`running ${scenario.name}`);
+    try {
+      finished.push(await runOne(scenario, settingsOf(scenario), interrupt.signal));
+    } catch (error) {
+      if (interrupt.signal.aborted) {
+        say("interrupted; everything that was made is gone again");
+        return 130;
+      }
+      failed = true;
+      say(`${scenario.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+  }
+  process.stdout.write(toText(about, finished));
+  if (wanted.json !== undefined) writeFileSync(wanted.json, toJson(about, finished));
+  if (failed) return 1;
+  return wanted.check && !allHold(finished) ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const code = (error as { code?: unknown }).code;
+  if (!(error instanceof UsageError) && !String(code).startsWith("ERR_PARSE_ARGS")) throw error;
+  say(`bench: ${(error as Error).message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}

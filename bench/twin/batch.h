@@ -1,0 +1,56 @@
+// Twin of dataplane-wasm/batch.ts and emit.ts: the cursors of a resumable batch, and the making of outputs.
+
+#pragma once
+
+#include "descriptor.h"
+
+#define TOUCH_FROM_BUCKETS 32768
+
+static inline bool batch_begins(u8 *context, u32 count) {
+  if (ld32(context + CONTEXT_COUNT) != 0) return false;
+  st32(context + CONTEXT_COUNT, count);
+  st32(context + CONTEXT_NEXT, 0);
+  st32(context + CONTEXT_FLOOD, 0);
+  return true;
+}
+
+static inline void batch_pause(u8 *context, u32 next, u32 flood) {
+  st32(context + CONTEXT_NEXT, next);
+  st32(context + CONTEXT_FLOOD, flood);
+  st32(context + CONTEXT_PENDING, ld32(context + CONTEXT_COUNT) - next);
+}
+
+static inline bool batch_touches(void) { return ld32(at(SYSTEM_FDB_BUCKET_MASK)) >= TOUCH_FROM_BUCKETS - 1; }
+
+static inline struct descriptor *emit(u32 worker, u32 to, u32 index, u32 kind, u32 target) {
+  struct descriptor *input = input_at(worker, index);
+  struct descriptor *output = output_at(worker, to);
+  output->payload_ptr = input->payload_ptr;
+  output->payload_len = input->payload_len;
+  output->buffer_ptr = input->buffer_ptr;
+  output->network = input->network;
+  output->target = target;
+  output->target_kind = (u8)kind;
+  output->drop = SEND_OK;
+  output->origin = (u16)index;
+  input->copies++;
+  u8 *count = at(input->buffer_ptr);
+  st32(count, ld32(count) + 1);
+  return output;
+}
+
+static inline void emit_underlay(u32 worker, u32 to, u32 index, u32 vtep, u8 *header_end, u32 header_len, u32 src_port) {
+  struct descriptor *output = emit(worker, to, index, FDB_KIND_VTEP, vtep);
+  output->header_ptr = address_of(header_end) - header_len;
+  output->header_len = header_len;
+  output->outer_port = (u16)src_port;
+  output->virtio[0] = output->virtio[1] = output->virtio[2] = 0;
+}
+
+static inline void emit_port(u32 worker, u32 to, u32 index, u32 attachment, u64 virtio0, u64 virtio1) {
+  struct descriptor *output = emit(worker, to, index, FDB_KIND_ATTACHMENT, attachment);
+  output->header_ptr = output->header_len = 0;
+  output->virtio[0] = virtio0;
+  output->virtio[1] = virtio1;
+  output->virtio[2] = 0;
+}

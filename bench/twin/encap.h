@@ -1,0 +1,189 @@
+// Twin of dataplane-wasm/encap.ts.
+
+#pragma once
+
+#include "batch.h"
+#include "checksums.h"
+#include "fdb.h"
+#include "flow.h"
+#include "outer.h"
+#include "tables.h"
+
+static inline void encap_touch(u32 worker, u32 count) {
+  u64 seen = 0;
+  for (u32 n = 0; n < count; n++) {
+    const struct descriptor *input = input_at(worker, n);
+    if (input->payload_len < ETH_LEN) continue;
+    u64 network = (u64)ld32(attachment_at(input->attachment) + ATTACHMENT_NETWORK) << 48;
+    const u8 *frame = at(input->payload_ptr);
+    seen ^= ld64(fdb_bucket(fdb_hash(load_mac(frame + ETH_DST) | network)));
+    seen ^= ld64(fdb_bucket(fdb_hash(source_mac(frame) | network)));
+  }
+  st32(context_of(worker) + CONTEXT_TOUCHED, (u32)seen);
+}
+
+static inline bool too_big(const struct descriptor *input, const u8 *net) {
+  return input->payload_len > ld32(net + NETWORK_MTU) + inner_l3(input->inner);
+}
+
+static COLD void encap_begin_flood(struct descriptor *input, const u8 *net) {
+  u32 list = aload32(net + NETWORK_FLOOD_LIST);
+  if (list == 0) {
+    drop_input(input, EncapFloodNone);
+    return;
+  }
+  input->verdict = VERDICT_FLOOD;
+  input->flood_list = list;
+  complete_checksum(input);
+  bool wants_sum = ld32(at(SYSTEM_OUTER_CHECKSUM)) != 0 || !address_is_ipv4(at(SYSTEM_LOCAL));
+  if (ld32(at(list) + FLOOD_VTEP_COUNT) != 0 && wants_sum)
+    input->payload_sum = sum_bytes(at(input->payload_ptr), input->payload_len, 0);
+}
+
+static COLD u64 encap_flood_copies(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 cursor) {
+  const u8 *list = at(input->flood_list);
+  u32 attachments = ld32(list + FLOOD_ATTACHMENT_COUNT);
+  u32 total = attachments + ld32(list + FLOOD_VTEP_COUNT);
+  const u8 *net = network_at(input->network);
+  bool oversize = too_big(input, net);
+  const u8 *frame = at(input->payload_ptr);
+  u32 ecn = inner_ecn(frame, input->inner);
+  u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
+  u64 tunnel_header = ld64(net + NETWORK_TUNNEL_HEADER);
+  for (u32 n = cursor; n < total; n++) {
+    if (outputs == OUTPUTS_MAX) return (u64)outputs | (u64)n << 32;
+    u32 id = ld32(list + FLOOD_IDS + (n << 2));
+    if (n < attachments) {
+      u32 live = ld32(attachment_at(id) + ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE;
+      if (id == input->attachment || !live) continue;
+      emit_port(worker, outputs++, index, id, input->virtio[0], input->virtio[1]);
+    } else if (oversize) {
+      input->drop = EncapTooBig;
+      break;
+    } else {
+      const u8 *record = vtep_record(id);
+      if (!record) continue;
+      u8 *end = header_slot_end(worker, outputs);
+      u32 header_len = write_outer(end, record, tunnel_header, input->payload_len, input->payload_sum, ecn, src_port);
+      emit_underlay(worker, outputs++, index, id, end, header_len, src_port);
+    }
+  }
+  if (input->copies == 0) drop_input(input, input->drop ? input->drop : EncapFloodNone);
+  return outputs;
+}
+
+static inline u32 encap_unicast(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 vtep, const u8 *record, const u8 *net) {
+  u8 *frame = at(input->payload_ptr);
+  u32 len = input->payload_len;
+  if (UNLIKELY(too_big(input, net))) {
+    drop_input(input, EncapTooBig);
+    return outputs;
+  }
+  input->verdict = VERDICT_UNICAST;
+  complete_checksum(input);
+  u64 sum = wants_checksum(record) ? sum_bytes(frame, len, 0) : 0;
+  u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
+  u64 tunnel_header = ld64(net + NETWORK_TUNNEL_HEADER);
+  u32 header_len = write_outer(frame, record, tunnel_header, len, sum, inner_ecn(frame, input->inner), src_port);
+  emit_underlay(worker, outputs, index, vtep, frame, header_len, src_port);
+  return outputs + 1;
+}
+
+static inline u32 encap_locally(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 attachment, const u8 *net) {
+  if (attachment == input->attachment) {
+    drop_input(input, EncapSamePort);
+    return outputs;
+  }
+  if (!(ld32(attachment_at(attachment) + ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) {
+    encap_begin_flood(input, net);
+    return outputs;
+  }
+  input->verdict = VERDICT_LOCAL;
+  emit_port(worker, outputs, index, attachment, input->virtio[0], input->virtio[1]);
+  return outputs + 1;
+}
+
+static inline u32 encap_frame(u32 worker, u32 index, struct descriptor *input, u32 outputs) {
+  const u8 *from = attachment_at(input->attachment);
+  if (UNLIKELY(!(ld32(from + ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE))) {
+    input->network = 0;
+    drop_input(input, EncapPortDown);
+    return outputs;
+  }
+  u32 network = ld32(from + ATTACHMENT_NETWORK);
+  u8 *net = network_at(network);
+  const u8 *frame = at(input->payload_ptr);
+  u32 len = input->payload_len;
+  input->network = (u16)network;
+  if (UNLIKELY(len < ETH_LEN)) {
+    drop_input(input, EncapInnerShort);
+    return outputs;
+  }
+  u64 source = source_mac(frame);
+  if (UNLIKELY(source == 0 || mac_is_multicast(source))) {
+    drop_input(input, EncapSourceMacInvalid);
+    return outputs;
+  }
+  u64 inner = parse_inner(frame, len);
+  u32 net_flags = ld32(net + NETWORK_FLAGS);
+  input->inner = inner;
+  if (UNLIKELY(inner_flags(inner) & INNER_TAGGED && net_flags & NETWORK_FLAG_DROP_VLAN)) {
+    drop_input(input, EncapInnerVlan);
+    return outputs;
+  }
+  u64 network_bits = (u64)network << 48;
+  if (net_flags & NETWORK_FLAG_LEARNING) {
+    u64 source_key = source | network_bits;
+    learn(worker, net, network, source_key, fdb_hash(source_key), FDB_KIND_ATTACHMENT, input->attachment);
+  }
+  u64 destination = load_mac(frame + ETH_DST);
+  if (mac_is_multicast(destination)) {
+    encap_begin_flood(input, net);
+    return outputs;
+  }
+  u64 key = destination | network_bits;
+  u64 value = fdb_find(key, fdb_hash(key));
+  if (!fdb_live(value, net)) {
+    encap_begin_flood(input, net);
+    return outputs;
+  }
+  u32 kind = value_kind(value), id = value_id(value);
+  input->entry = id;
+  if (kind == FDB_KIND_ATTACHMENT) return encap_locally(worker, index, input, outputs, id, net);
+  if (kind == FDB_KIND_DROP) {
+    drop_input(input, EncapFiltered);
+    return outputs;
+  }
+  const u8 *record = vtep_record(id);
+  if (UNLIKELY(!record)) {
+    encap_begin_flood(input, net);
+    return outputs;
+  }
+  return encap_unicast(worker, index, input, outputs, id, record, net);
+}
+
+static u32 encap_batch(u32 worker, u32 count) {
+  u8 *context = context_of(worker);
+  if (batch_begins(context, count) && batch_touches()) encap_touch(worker, count);
+  u32 outputs = 0;
+  for (u32 next = ld32(context + CONTEXT_NEXT); next < count; next++) {
+    u32 cursor = ld32(context + CONTEXT_FLOOD);
+    if (UNLIKELY(outputs == OUTPUTS_MAX)) {
+      batch_pause(context, next, cursor);
+      return outputs;
+    }
+    struct descriptor *input = input_at(worker, next);
+    if (input->verdict == VERDICT_NONE) outputs = encap_frame(worker, next, input, outputs);
+    if (UNLIKELY(input->verdict == VERDICT_FLOOD)) {
+      u64 copied = encap_flood_copies(worker, next, input, outputs, cursor);
+      outputs = (u32)copied;
+      if (copied >> 32) {
+        batch_pause(context, next, (u32)(copied >> 32));
+        return outputs;
+      }
+      if (cursor) st32(context + CONTEXT_FLOOD, 0);
+    }
+  }
+  batch_pause(context, count, 0);
+  return outputs;
+}

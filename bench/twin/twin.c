@@ -1,0 +1,32 @@
+// The packet work of dataplane-wasm in C: the same algorithm on the same memory, file by file, written as a C programmer
+// would write it. It is what the WebAssembly is compared with; it must produce the same bytes. Built by ../twin.ts.
+
+#include "encap.h"
+#include "settle.h"
+
+/** Where the linear memory lies in this process. */
+void twin_attach(void *memory) { base = memory; }
+
+/** Costs what a call into this library costs. */
+u32 twin_nothing(u32 worker, u32 count) { return worker + count; }
+
+/** One batch from first output to last count. Returns how many outputs it made. */
+u32 twin_encap(u32 worker, u32 count) {
+  u32 made = 0;
+  do {
+    u32 outputs = encap_batch(worker, count);
+    encap_settle(worker, outputs);
+    made += outputs;
+  } while (ld32(context_of(worker) + CONTEXT_PENDING));
+  return made;
+}
+
+u32 twin_decap(u32 worker, u32 count) {
+  u32 made = 0;
+  do {
+    u32 outputs = decap_batch(worker, count);
+    decap_settle(worker, outputs);
+    made += outputs;
+  } while (ld32(context_of(worker) + CONTEXT_PENDING));
+  return made;
+}
