@@ -1,16 +1,21 @@
 // The cursors of a resumable batch, in the worker's context. A batch function that runs out of outputs stores where
 // it stands and returns; PENDING tells the caller to send, settle and call again.
 
-import { inputAt, workerContext } from "./descriptor";
-import { Drop } from "./drop";
+import { workerContext } from "./descriptor";
 import {
   CONTEXT_COUNT,
   CONTEXT_FLOOD,
   CONTEXT_NEXT,
   CONTEXT_PENDING,
   CONTEXT_TOUCHED,
+  DESC_ENTRY,
+  DESC_NETWORK,
+  DESC_SIZE,
+  DESC_SOURCE_VTEP,
+  DESC_TARGET,
+  DESC_VERDICT,
   SYSTEM_FDB_BUCKET_MASK,
-  VERDICT_NONE,
+  WORKER_INPUTS,
 } from "./layout";
 
 /* Our choice: from 64k entries on a bucket is seldom in the cache, and touching all of a batch's first pays. */
@@ -20,15 +25,13 @@ const TOUCH_FROM_BUCKETS: u32 = 32768;
 export function batchBegins(worker: u32, count: u32): bool {
   const context = workerContext(worker);
   if (load<u32>(context, CONTEXT_COUNT) !== 0) return false;
-  for (let n: u32 = 0; n < count; n++) {
-    const input = inputAt(worker, n);
-    input.network = 0;
-    input.verdict = <u8>VERDICT_NONE;
-    input.drop = <u8>Drop.None;
-    input.entry = 0;
-    input.result = 0;
-    input.sourceVtep = 0;
-    input.copies = 0;
+  const end = context + WORKER_INPUTS + DESC_SIZE * count;
+  for (let input = context + WORKER_INPUTS; input < end; input += DESC_SIZE) {
+    store<u16>(input, 0, DESC_NETWORK);
+    store<u16>(input, 0, DESC_VERDICT); // and DROP
+    store<u32>(input, 0, DESC_ENTRY);
+    store<u64>(input, 0, DESC_TARGET); // and TARGET_KIND, RESULT, ORIGIN
+    store<u64>(input, 0, DESC_SOURCE_VTEP); // and COPIES
   }
   store<u32>(context, count, CONTEXT_COUNT);
   store<u32>(context, 0, CONTEXT_NEXT);

@@ -192,7 +192,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   }
   const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
   const sourceKey = source | networkBits;
-  const learned = learn(worker, net, network, sourceKey, fdbHash(sourceKey), FDB_KIND_VTEP, vtep);
+  const sourceHash = fdbHash(sourceKey);
+  const learned = inline.always(learn(worker, net, network, sourceKey, sourceHash, FDB_KIND_VTEP, vtep));
   if (learned === LEARN_OWN) {
     dropInput(input, Drop.DecapSourceMacOwn);
     return outputs;
@@ -201,7 +202,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     dropInput(input, Drop.DecapStaticConflict);
     return outputs;
   }
-  const inner = parseInner(frame, len);
+  const inner = inline.always(parseInner(frame, len));
   input.inner = inner;
   if (!applyEcn(worker, input, frame, inner)) {
     dropInput(input, Drop.DecapEcn);
@@ -219,7 +220,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     return outputs;
   }
   const key = destination | networkBits;
-  const value = fdbFind(key, fdbHash(key));
+  const hash = fdbHash(key);
+  const value = inline.always(fdbFind(key, hash));
   if (!fdbLive(value, net)) {
     beginFlood(input, net);
     return outputs;

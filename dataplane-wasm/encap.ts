@@ -69,7 +69,7 @@ export function encapBatch(worker: u32, count: u32): u32 {
       return outputs;
     }
     const input = inputAt(worker, next);
-    if (input.verdict === VERDICT_NONE) outputs = encapFrame(worker, next, input, outputs);
+    if (input.verdict === VERDICT_NONE) outputs = inline.always(encapFrame(worker, next, input, outputs));
     if (input.verdict === VERDICT_FLOOD) {
       const copied = floodCopies(worker, next, input, outputs, cursor);
       outputs = <u32>copied;
@@ -128,7 +128,7 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
     dropInput(input, Drop.EncapSourceMacInvalid);
     return outputs;
   }
-  const inner = parseInner(frame, len);
+  const inner = inline.always(parseInner(frame, len));
   const netFlags = load<u32>(net, NETWORK_FLAGS);
   input.inner = inner;
   if (innerFlags(inner) & INNER_TAGGED && netFlags & NETWORK_FLAG_DROP_VLAN) {
@@ -137,8 +137,10 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
   }
   const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
   if (netFlags & NETWORK_FLAG_LEARNING) {
+    const attachment = input.attachment;
     const sourceKey = source | networkBits;
-    learn(worker, net, network, sourceKey, fdbHash(sourceKey), FDB_KIND_ATTACHMENT, input.attachment);
+    const sourceHash = fdbHash(sourceKey);
+    inline.always(learn(worker, net, network, sourceKey, sourceHash, FDB_KIND_ATTACHMENT, attachment));
   }
   const destination = loadMac(frame + ETH_DST);
   if (macIsMulticast(destination)) {
@@ -146,7 +148,8 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
     return outputs;
   }
   const key = destination | networkBits;
-  const value = fdbFind(key, fdbHash(key));
+  const hash = fdbHash(key);
+  const value = inline.always(fdbFind(key, hash));
   if (!fdbLive(value, net)) {
     beginFlood(input, net);
     return outputs;
@@ -164,7 +167,7 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
     beginFlood(input, net);
     return outputs;
   }
-  return sendUnicast(worker, index, input, outputs, id, record, net);
+  return inline.always(sendUnicast(worker, index, input, outputs, id, record, net));
 }
 
 function switchLocally(worker: u32, index: u32, input: Descriptor, outputs: u32, attachment: u32, net: usize): u32 {
@@ -203,10 +206,13 @@ function sendUnicast(
   input.verdict = <u8>VERDICT_UNICAST;
   completeChecksum(input);
   const sum = wantsChecksum(record) ? sumBytes(frame, len, 0) : 0;
-  const srcPort = outerSrcPortOf(flowHashOf(frame, input.inner));
+  const inner = input.inner;
+  const hash = inline.always(flowHashOf(frame, inner));
+  const srcPort = outerSrcPortOf(hash);
   const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
-  const headerLen = writeOuter(frame, record, tunnelHeader, len, sum, innerEcn(frame, input.inner), srcPort);
-  emitUnderlay(worker, outputs, index, vtep, frame, headerLen, srcPort);
+  const ecn = innerEcn(frame, inner);
+  const headerLen = inline.always(writeOuter(frame, record, tunnelHeader, len, sum, ecn, srcPort));
+  inline.always(emitUnderlay(worker, outputs, index, vtep, frame, headerLen, srcPort));
   return outputs + 1;
 }
 

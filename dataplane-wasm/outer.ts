@@ -10,12 +10,15 @@ import {
   VTEP_OUTER_SIZE,
   VTEP_PSEUDO_SUM,
 } from "./layout";
-import { asWire16, storeBe16 } from "./wire/bytes";
-import { checksumOf } from "./wire/checksum";
+import { asWire16 } from "./wire/bytes";
+import { checksumOf, fold32 } from "./wire/checksum";
 import { IPV4_CHECKSUM, IPV4_LEN, IPV4_TOS, IPV4_TOTAL_LEN } from "./wire/ipv4";
 import { IPV6_LEN, IPV6_PAYLOAD_LEN, storeIpv6Ecn } from "./wire/ipv6";
 import { UDP_CHECKSUM, UDP_LEN, UDP_LENGTH, UDP_SRC_PORT } from "./wire/transport";
 import { VXLAN_LEN } from "./wire/vxlan";
+
+/** Where the template has the IPv4 checksum. */
+const TEMPLATE_IPV4_CHECKSUM: usize = VTEP_OUTER_SIZE - UDP_LEN - IPV4_LEN + IPV4_CHECKSUM;
 
 /** True if frames to this VTEP carry an outer UDP checksum: always over IPv6, else as configured. */
 export function wantsChecksum(record: usize): bool {
@@ -51,26 +54,28 @@ export function writeOuter(
 
   const udp = tunnel - UDP_LEN;
   const udpLen = UDP_LEN + VXLAN_LEN + innerLen;
-  storeBe16(udp + UDP_SRC_PORT, srcPort);
-  storeBe16(udp + UDP_LENGTH, udpLen);
+  const udpLenWire = asWire16(udpLen);
+  const srcPortWire = asWire16(srcPort);
+  store<u16>(udp, <u16>srcPortWire, UDP_SRC_PORT);
+  store<u16>(udp, <u16>udpLenWire, UDP_LENGTH);
   if (load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) {
     const ip = udp - IPV6_LEN;
     storeIpv6Ecn(ip, ecn);
-    storeBe16(ip + IPV6_PAYLOAD_LEN, udpLen);
+    store<u16>(ip, <u16>udpLenWire, IPV6_PAYLOAD_LEN);
   } else {
     const ip = udp - IPV4_LEN;
-    const totalLen = IPV4_LEN + udpLen;
+    const totalLenWire = asWire16(IPV4_LEN + udpLen);
+    // The TOS is the second octet of its word, the high one as loaded.
+    const sum = <u32>load<u16>(from, TEMPLATE_IPV4_CHECKSUM) + (ecn << 8) + totalLenWire;
     store<u8>(ip, <u8>ecn, IPV4_TOS);
-    storeBe16(ip + IPV4_TOTAL_LEN, totalLen);
-    const sum = <u64>load<u16>(ip, IPV4_CHECKSUM) + <u64>asWire16(ecn) + <u64>asWire16(totalLen);
-    store<u16>(ip, <u16>checksumOf(sum), IPV4_CHECKSUM);
+    store<u16>(ip, <u16>totalLenWire, IPV4_TOTAL_LEN);
+    store<u16>(ip, <u16>(fold32(sum) ^ 0xffff), IPV4_CHECKSUM);
   }
   if (wantsChecksum(record)) {
     // The length counts twice: in the pseudo-header and in the UDP header. RFC 768, RFC 8200 section 8.1.
     const sum =
       <u64>load<u32>(record, VTEP_PSEUDO_SUM) +
-      <u64>asWire16(udpLen) * 2 +
-      <u64>asWire16(srcPort) +
+      <u64>(udpLenWire * 2 + srcPortWire) +
       (tunnelHeader & 0xffffffff) +
       (tunnelHeader >> 32) +
       innerSum;

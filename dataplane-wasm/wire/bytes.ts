@@ -2,14 +2,14 @@
 
 /** A 16-bit word in wire order, as a number. */
 export function loadBe16(p: usize): u32 {
-  return bswap<u16>(load<u16>(p));
+  return asWire16(<u32>load<u16>(p));
 }
 
 export function storeBe16(p: usize, value: u32): void {
-  store<u16>(p, bswap<u16>(<u16>value));
+  store<u16>(p, <u16>asWire16(value));
 }
 
-/** A 16-bit number as a load of its wire form would give it: what checksums add up. */
+/** A number below 2^16 as a load of its wire form would give it: what checksums add up. Its own inverse. */
 export function asWire16(value: u32): u32 {
-  return bswap<u16>(<u16>value);
+  return ((value << 8) | (value >> 8)) & 0xffff;
 }

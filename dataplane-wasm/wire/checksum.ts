@@ -52,6 +52,12 @@ export function sumBytes(from: usize, len: u32, initial: u64): u64 {
   return sum;
 }
 
+/** The same for a sum below 2^32, as the headers give it. */
+export function fold32(sum: u32): u32 {
+  const folded = (sum >> 16) + (sum & 0xffff);
+  return (folded + (folded >> 16)) & 0xffff;
+}
+
 /** The header checksum field that goes with a sum: its complement, in wire order when stored little-endian. */
 export function checksumOf(sum: u64): u32 {
   return fold(sum) ^ 0xffff;
