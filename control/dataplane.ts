@@ -19,13 +19,18 @@ export interface Dataplane {
 
   /** `key` and `value` as in layout.ts; the tag is filled in. Returns FDB_SET_* */
   fdbSet(worker: number, key: bigint, value: bigint): number;
-  /** Returns 1 if the key was present. */
+  /** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if its bucket stayed locked. */
   fdbRemove(worker: number, key: bigint): number;
   /** The live value of a key, or -1n (as u64: all ones) if there is none. */
   fdbGet(key: bigint): bigint;
   /** Removes aged and dead entries in buckets from .. from + count - 1. Returns how many went. */
   fdbSweep(worker: number, fromBucket: number, bucketCount: number): number;
-  /** Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went. */
+  /** Learns that `key` is behind (`kind`, `id`), as a frame from there would. Returns LEARN_* (dataplane-wasm/fdb/outcome.ts) */
+  fdbLearn(worker: number, key: bigint, kind: number, id: number): number;
+  /**
+   * Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went. An entry
+   * that a worker kicks behind the walk escapes: who wants a network empty repeats until its counts are 0.
+   */
   fdbFlush(
     worker: number,
     fromBucket: number,
