@@ -59,13 +59,14 @@ export function flowHash(frame: Uint8Array): number {
     if (ip.version === 4) {
       x += (littleEndian(ip.src, 0, 4) | (littleEndian(ip.dst, 0, 4) << 32n)) * A;
     } else {
-      x += littleEndian(ip.src, 0, 8) * A + littleEndian(ip.src, 8, 8) * B;
-      x += littleEndian(ip.dst, 0, 8) * C + littleEndian(ip.dst, 8, 8) * D;
+      x += halfSwapped(ip.src, 0) * A + halfSwapped(ip.src, 8) * B;
+      x += halfSwapped(ip.dst, 0) * C + halfSwapped(ip.dst, 8) * D;
     }
   }
   x = BigInt.asUintN(64, x);
   x ^= x >> 32n;
   x = BigInt.asUintN(64, x * F);
+  x ^= x >> 25n;
   return Number((x >> 32n) ^ (x & 0xffffffffn));
 }
 
@@ -78,4 +79,9 @@ function littleEndian(bytes: Uint8Array, at: number, length: number): bigint {
   let value = 0n;
   for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[at + i]);
   return value;
+}
+
+/** Eight octets as a little-endian word, rotated by 32 bits. */
+function halfSwapped(bytes: Uint8Array, at: number): bigint {
+  return littleEndian(bytes, at + 4, 4) | (littleEndian(bytes, at, 4) << 32n);
 }
