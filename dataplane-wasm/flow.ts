@@ -3,11 +3,12 @@
 // Words are as loaded little-endian from the frame; arithmetic is modulo 2^64:
 //
 //   IPv4   x = (src | dst << 32) * A                                      + w * E
-//   IPv6   x = src[0..7] * A + src[8..15] * B + dst[0..7] * C + dst[8..15] * D + w * E
+//   IPv6   x = r(src[0..7]) * A + r(src[8..15]) * B + r(dst[0..7]) * C + r(dst[8..15]) * D + w * E
+//          r rotates by 32 bits: the last octets of an address would else reach the top bits of x only
 //          w = protocol << 32 | ports, where ports = srcPort | dstPort << 16 as they lie in the frame,
 //          and 0 for fragments and for protocols without ports
 //   other  x = frame[0..7] * A + (frame[8..11] | type << 32) * B          (both MACs and the type behind the tags)
-//   then   x ^= x >> 32;  x *= F;  hash = (x >> 32) ^ x, 32 bits;  port = min + (hash * count >> 32)
+//   then   x ^= x >> 32;  x *= F;  x ^= x >> 25;  hash = (x >> 32) ^ x, 32 bits;  port = min + (hash * count >> 32)
 //
 // Multilinear over odd 64-bit constants: five independent multiplications instead of a chain. Tags do not count,
 // so a flow has one port with and without them. Nothing here is symmetric: the two directions of a flow differ.
@@ -34,10 +35,10 @@ export function flowHashOf(frame: usize, inner: u64): u32 {
     x = load<u64>(ip, IPV4_SRC) * A + transportWord(frame, inner) * E;
   } else if (kind === L3_IPV6) {
     x =
-      load<u64>(ip, IPV6_SRC) * A +
-      load<u64>(ip, IPV6_SRC + 8) * B +
-      load<u64>(ip, IPV6_DST) * C +
-      load<u64>(ip, IPV6_DST + 8) * D +
+      rotl<u64>(load<u64>(ip, IPV6_SRC), 32) * A +
+      rotl<u64>(load<u64>(ip, IPV6_SRC + 8), 32) * B +
+      rotl<u64>(load<u64>(ip, IPV6_DST), 32) * C +
+      rotl<u64>(load<u64>(ip, IPV6_DST + 8), 32) * D +
       transportWord(frame, inner) * E;
   } else {
     const type = <u64>load<u16>(ip - 2);
@@ -45,6 +46,7 @@ export function flowHashOf(frame: usize, inner: u64): u32 {
   }
   x ^= x >> 32;
   x *= F;
+  x ^= x >> 25;
   return <u32>(x >> 32) ^ <u32>x;
 }
 

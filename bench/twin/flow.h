@@ -11,6 +11,8 @@
 #define FLOW_E 0x510e527fade682d1ull
 #define FLOW_F 0x9b05688c2b3e6c1full
 
+static inline u64 rotl32(u64 x) { return x << 32 | x >> 32; }
+
 static inline u64 transport_word(const u8 *frame, u64 inner) {
   u64 protocol = (u64)inner_protocol(inner) << 32;
   return inner_has_ports(inner) ? protocol | ld32(frame + inner_l4(inner)) : protocol;
@@ -23,13 +25,14 @@ static inline u32 flow_hash_of(const u8 *frame, u64 inner) {
   if (kind == L3_IPV4) {
     x = ld64(ip + IPV4_SRC) * FLOW_A + transport_word(frame, inner) * FLOW_E;
   } else if (kind == L3_IPV6) {
-    x = ld64(ip + IPV6_SRC) * FLOW_A + ld64(ip + IPV6_SRC + 8) * FLOW_B + ld64(ip + IPV6_DST) * FLOW_C +
-        ld64(ip + IPV6_DST + 8) * FLOW_D + transport_word(frame, inner) * FLOW_E;
+    x = rotl32(ld64(ip + IPV6_SRC)) * FLOW_A + rotl32(ld64(ip + IPV6_SRC + 8)) * FLOW_B +
+        rotl32(ld64(ip + IPV6_DST)) * FLOW_C + rotl32(ld64(ip + IPV6_DST + 8)) * FLOW_D + transport_word(frame, inner) * FLOW_E;
   } else {
     x = ld64(frame) * FLOW_A + ((u64)ld32(frame + 8) | (u64)ld16(ip - 2) << 32) * FLOW_B;
   }
   x ^= x >> 32;
   x *= FLOW_F;
+  x ^= x >> 25;
   return (u32)(x >> 32) ^ (u32)x;
 }
 
