@@ -191,6 +191,9 @@ async function main(): Promise<void> {
     return;
   }
   const screen = new Screen(process.stdout, json);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => screen.line("\n\nInterrupted: removing what was made."));
+  }
   checkHost();
   await (removing ? remove(screen) : run(json, keep, screen));
 }

@@ -98,17 +98,19 @@ export function rate(bitsPerSecond: number): string {
 
 export function showKept(screen: Screen, { a, b }: Demo, { socket, config, log, metrics, pid }: Vxlane): void {
   screen.heading("It goes on running. Where to look:");
-  screen.table([
+  for (const [title, command] of [
     ["a shell at host a", `ip netns exec ${a.ns.name} sh`],
     ["a shell at host b", `ip netns exec ${b.ns.name} sh`],
     ["through the tunnel", `ip netns exec ${a.ns.name} ping ${b.overlay}`],
-    ["the kernel's FDB", `bridge -n ${b.ns.name} fdb show dev ${b.device}`],
+    ["what the kernel learned", `bridge -n ${b.ns.name} fdb show dev ${b.device}`],
     ["vxlane's API", `curl --unix-socket ${socket} http://vxlane/v1/status`],
     ["vxlane's metrics", `ip netns exec ${a.ns.name} curl ${metrics}`],
     ["its config", config],
     ["its log", log],
     ["its process", String(pid)],
-  ]);
-  screen.line();
-  screen.line("  Remove all of it:  npm run demo -- --remove");
+    ["to remove all of it", "npm run demo -- --remove"],
+  ]) {
+    screen.line(`  ${screen.paint("dim", `# ${title}`)}`);
+    screen.line(`  ${command}`);
+  }
 }
