@@ -43,8 +43,7 @@ export async function tryRun(command: string, args: string[], options: RunOption
   const timer = setTimeout(() => watched.child.kill("SIGKILL"), timeoutMs);
   watched.child.stdin?.on("error", () => undefined); // it may exit without reading
   watched.child.stdin?.end(options.input);
-  const { code, signal } = await watched.exited;
-  clearTimeout(timer);
+  const { code, signal } = await watched.exited.finally(() => clearTimeout(timer));
   const note = signal === null ? "" : `\nended by ${signal} (time limit: ${timeoutMs} ms)`;
   return { code: code ?? -1, stdout: watched.stdout, stderr: watched.stderr + note };
 }
