@@ -3,7 +3,7 @@
 import { getLink, withNetlink } from "./links.js";
 import { attribute, parseAttributes } from "./netlink.js";
 import { familyOf, mapAddress, nativeAddress } from "./sockaddr.js";
-import { RTMSG_DST_LEN, RTMSG_FAMILY, RTMSG_SIZE, RTMSG_TYPE } from "./structs.js";
+import { RTMSG_DST_LEN, RTMSG_FAMILY, RTMSG_SIZE, RTMSG_SRC_LEN, RTMSG_TYPE } from "./structs.js";
 
 /* From linux/rtnetlink.h */
 
@@ -44,7 +44,7 @@ export function lookUpRoute(destination: Uint8Array, source?: Uint8Array, netns?
   header[RTMSG_DST_LEN] = native.length * 8;
   const from = source === undefined ? [] : [attribute(RTA_SRC, nativeAddress(source))];
   const body = Buffer.concat([header, attribute(RTA_DST, native), ...from]);
-  if (source !== undefined) body[RTMSG_DST_LEN + 1] = native.length * 8;
+  if (source !== undefined) body[RTMSG_SRC_LEN] = native.length * 8;
   return withNetlink(netns, (netlink) => {
     const answer = netlink.get("RTM_GETROUTE", RTM_GETROUTE, body);
     const attributes = parseAttributes(answer, RTMSG_SIZE);

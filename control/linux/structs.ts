@@ -96,9 +96,10 @@ export const IFADDR_PREFIX_LEN = IFADDR_FAMILY + 1;
 export const IFADDR_INDEX = 4;
 export const IFADDR_SIZE = IFADDR_INDEX + 4;
 
-/* struct rtmsg (linux/rtnetlink.h):  0 family (1) | 1 destination length (1) | ... | 7 route type (1) | 8 flags (4) */
+/* struct rtmsg (linux/rtnetlink.h):  0 family (1) | 1 destination length (1) | 2 source length (1) | ... | 7 route type (1) | 8 flags (4) */
 export const RTMSG_FAMILY = 0;
 export const RTMSG_DST_LEN = RTMSG_FAMILY + 1;
+export const RTMSG_SRC_LEN = RTMSG_DST_LEN + 1;
 export const RTMSG_TYPE = 7;
 export const RTMSG_SIZE = 12;
 
