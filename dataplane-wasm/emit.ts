@@ -49,3 +49,11 @@ export function emitPort(worker: u32, at: u32, index: u32, attachment: u32, virt
   output.virtio1 = virtio1;
   output.virtio2 = 0;
 }
+
+/** An output back to the port that input `index` came from, with a frame of our own; the input itself is dropped. */
+export function emitAnswer(worker: u32, at: u32, index: u32, framePtr: u32, frameLen: u32): void {
+  emitPort(worker, at, index, inputAt(worker, index).attachment, 0, 0);
+  const output = outputAt(worker, at);
+  output.payloadPtr = framePtr;
+  output.payloadLen = frameLen;
+}

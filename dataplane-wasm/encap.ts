@@ -12,6 +12,7 @@ import { fdbFind, fdbLive } from "./fdb/find";
 import { fdbBucket, fdbHash } from "./fdb/hash";
 import { learn } from "./fdb/learn";
 import { flowHashOf, outerSrcPortOf } from "./flow";
+import { answerTooBig } from "./icmp";
 import {
   ATTACHMENT_FLAG_LIVE,
   ATTACHMENT_FLAGS,
@@ -201,7 +202,7 @@ function sendUnicast(
   const len = input.payloadLen;
   if (tooBig(input, net)) {
     dropInput(input, Drop.EncapTooBig);
-    return outputs;
+    return outputs + answerTooBig(worker, index, input, outputs, net);
   }
   input.verdict = <u8>VERDICT_UNICAST;
   completeChecksum(input);
@@ -262,6 +263,13 @@ function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor
       emitUnderlay(worker, outputs++, index, id, end, headerLen, srcPort);
     }
   }
-  if (input.copies === 0) dropInput(input, input.drop !== Drop.None ? input.drop : Drop.EncapFloodNone);
-  return outputs;
+  if (input.copies !== 0) return outputs;
+  if (input.drop === Drop.None) {
+    dropInput(input, Drop.EncapFloodNone);
+    return outputs;
+  }
+  // Nobody has a copy, so the buffer is free for the answer; a group address gets none.
+  dropInput(input, Drop.EncapTooBig);
+  if (outputs === OUTPUTS_MAX || macIsMulticast(loadMac(frame + ETH_DST))) return outputs;
+  return outputs + answerTooBig(worker, index, input, outputs, net);
 }

@@ -43,6 +43,7 @@ export function encapSettle(worker: u32, outputs: u32): void {
   for (let n: u32 = 0; n < outputs; n++) {
     const output = outputAt(worker, n);
     const input = inputAt(worker, output.origin);
+    if (input.verdict === VERDICT_DROP) continue; // an answer of our own: the input stays dropped
     const underlay = output.targetKind === FDB_KIND_VTEP;
     if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
     else input.drop = <u8>encapFailure(output.drop, underlay);
