@@ -12,6 +12,8 @@ export interface Views {
   readonly u32: Uint32Array;
   readonly i32: Int32Array;
   readonly u64: BigUint64Array;
+  /** For counters without BigInts: see u64.ts. */
+  readonly f64: Float64Array;
 }
 
 export interface SharedMemory extends Views {
@@ -36,5 +38,6 @@ export function attachMemory(memory: WebAssembly.Memory): SharedMemory {
     u32: new Uint32Array(buffer),
     i32: new Int32Array(buffer),
     u64: new BigUint64Array(buffer),
+    f64: new Float64Array(buffer),
   };
 }

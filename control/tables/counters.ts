@@ -1,9 +1,7 @@
 // Reading the counters: each is the sum over the worker slots, taken when somebody asks. Slots that never ran are
 // left out, so that asking does not walk memory that nobody wrote.
 //
-// A u64 is read as two halves and returned as a number (exact to 2^53): a scrape of a thousand networks reads a
-// hundred thousand of them, and BigInts would cost ten times as much. Workers write with one atomic store, so a
-// half that has changed in between is seen by reading the upper one again.
+// They are read as numbers (u64.ts): a scrape of a thousand networks reads a hundred thousand of them.
 
 import {
   BATCHES,
@@ -20,17 +18,18 @@ import {
   WORKERS,
 } from "../../dataplane-wasm/layout.js";
 import type { Views } from "../memory.js";
+import { readU64 } from "../u64.js";
 
 /** Histogram of batch sizes: batches of up to 1, 2, 4 … 256 frames, then the sum of frames and the count. */
 export const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 
 export class Counters {
-  readonly #u32: Uint32Array;
+  readonly #views: Views;
   readonly #slots: readonly number[];
 
   /** @param workers how many worker slots may run; control's own counts too, because it ages entries */
   constructor(views: Views, workers: number) {
-    this.#u32 = views.u32;
+    this.#views = views;
     this.#slots = [...Array.from({ length: workers }, (_, worker) => worker), WORKER_CONTROL];
   }
 
@@ -53,21 +52,12 @@ export class Counters {
 
   /** Nanoseconds that a worker has not spent waiting. */
   busyNs(worker: number): number {
-    return this.#read(WORKERS + worker * WORKER_SIZE + CONTEXT_BUSY_NS);
+    return readU64(this.#views, WORKERS + worker * WORKER_SIZE + CONTEXT_BUSY_NS);
   }
 
   #sum(address: number, stride: number): number {
     let sum = 0;
-    for (const slot of this.#slots) sum += this.#read(address + slot * stride);
+    for (const slot of this.#slots) sum += readU64(this.#views, address + slot * stride);
     return sum;
-  }
-
-  #read(address: number): number {
-    const index = address / 4;
-    for (;;) {
-      const high = Atomics.load(this.#u32, index + 1);
-      const low = Atomics.load(this.#u32, index);
-      if (Atomics.load(this.#u32, index + 1) === high) return high * 0x100000000 + low;
-    }
   }
 }

@@ -103,3 +103,8 @@ export function storePortQueues({ i32 }: Views, port: number, fds: readonly numb
     if (i32[first + worker] !== fd) Atomics.store(i32, first + worker, fd);
   }
 }
+
+/** The descriptor of a port that a worker reads and writes; 0 none. */
+export function portQueue({ i32 }: Views, port: number, worker: number): number {
+  return Atomics.load(i32, (PORT_QUEUES + port * PORT_QUEUES_SIZE) / 4 + worker);
+}

@@ -1,0 +1,73 @@
+// The HTTP API on its unix socket. Who may open the socket may do everything, so its mode is the access control: owner
+// and group. Routes are one file each; errors leave as problem details (RFC 9457) with a stable code.
+
+import { mkdir, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { type FastifyInstance, fastify } from "fastify";
+import type { Running } from "../daemon/running.js";
+import { VxlaneError } from "../errors.js";
+import { addNetworkRoutes } from "./networks.js";
+import { addProblems } from "./problem.js";
+import { addStatsRoutes } from "./stats.js";
+import { addStatusRoutes } from "./status.js";
+
+/* Our choices. */
+/** Owner and group read and write: mode 0660. */
+const SOCKET_UMASK = 0o117;
+const DIRECTORY_MODE = 0o755;
+
+export interface ApiServer {
+  /** The socket's path. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Listens on the config's `api.socket`; a socket that nobody serves is replaced. @throws ERR_ALREADY_RUNNING, ERR_CONFLICT */
+export async function startApi(running: Running): Promise<ApiServer> {
+  const path = running.config.api.socket;
+  const app = makeApi(running);
+  await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+  await removeStale(path);
+  await app.ready();
+  const umask = process.umask(SOCKET_UMASK);
+  try {
+    await app.listen({ path });
+  } finally {
+    process.umask(umask);
+  }
+  return {
+    address: path,
+    async close() {
+      await app.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** The API without its socket, as tests inject requests into it. */
+export function makeApi(running: Running): FastifyInstance {
+  const app = fastify({ logger: false, forceCloseConnections: true });
+  addProblems(app, running.log);
+  addStatusRoutes(app, running);
+  addStatsRoutes(app, running);
+  addNetworkRoutes(app, running);
+  return app;
+}
+
+async function removeStale(path: string): Promise<void> {
+  const answers = await new Promise<boolean>((resolve, reject) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(false);
+      else
+        reject(new VxlaneError("ERR_CONFLICT", `cannot use ${path} as a socket: ${error.message}`, { cause: error }));
+    });
+  });
+  if (answers) throw new VxlaneError("ERR_ALREADY_RUNNING", `another vxlane answers on ${path}`);
+  await rm(path, { force: true });
+}

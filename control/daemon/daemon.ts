@@ -1,0 +1,124 @@
+// The daemon: puts memory, tables, sockets, interfaces, workers, timers, API and metrics together in this order, and
+// takes them apart in the opposite one. It is ready when frames flow: interfaces up, every worker in epoll.
+//
+// A start that fails undoes what it has made, so nothing is left behind, and what it throws is the reason.
+
+import { availableParallelism } from "node:os";
+import type { Logger } from "pino";
+import { WORKERS_MAX } from "../../dataplane-wasm/layout.js";
+import { formatAddress, parseAddress } from "../address.js";
+import { startApi } from "../api/server.js";
+import type { Config } from "../config/types.js";
+import { compileDataplane, instantiateDataplane } from "../dataplane.js";
+import { VxlaneError } from "../errors.js";
+import { listInterfaces, openUnderlay } from "../linux/index.js";
+import { createMemory } from "../memory.js";
+import { startMetrics } from "../metrics/server.js";
+import { Tables } from "../tables/tables.js";
+import { Cleanup } from "./cleanup.js";
+import { Overlay } from "./overlay.js";
+import { PortDevices } from "./port-devices.js";
+import type { Running } from "./running.js";
+import { startTimers } from "./timers.js";
+import { UnderlaySockets } from "./underlay-sockets.js";
+import { Workers } from "./workers.js";
+
+/* From RFC 7348: what encapsulation adds to an inner L3 packet, inner Ethernet to outer IP, bytes. */
+const OVERHEAD_IPV4 = 50;
+const OVERHEAD_IPV6 = 70;
+
+/** The VXLAN header's reserved bits, as its 8 bytes load little-endian: all but I and the VNI. */
+const RESERVED_BITS = 0xff00_0000_ffff_fff7n;
+
+export interface Daemon {
+  readonly ready: { readonly api: string; readonly metrics: string };
+  /** Stops everything and removes what was made; further calls wait for the first. @throws if something could not be removed */
+  stop(): Promise<void>;
+  /** Settles when the daemon cannot go on; it still wants to be stopped. */
+  readonly failed: Promise<Error>;
+}
+
+/** Starts a daemon from a config that has been checked. @throws VxlaneError, SyscallError, having undone everything */
+export async function startDaemon(config: Config, log: Logger): Promise<Daemon> {
+  const cleanup = new Cleanup();
+  try {
+    return await start(config, log, cleanup);
+  } catch (error) {
+    await cleanup.run(log);
+    throw error;
+  }
+}
+
+async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Daemon> {
+  const startMs = performance.now();
+  const memory = createMemory();
+  const module = await compileDataplane();
+  const dataplane = await instantiateDataplane(module, memory.memory);
+  const workerCount = config.workers === "auto" ? Math.min(availableParallelism(), WORKERS_MAX) : config.workers;
+  const isIpv6 = config.local.includes(":");
+  const outerChecksum = isIpv6 || config.underlay.checksum !== "off";
+  const tables = new Tables(memory, dataplane, {
+    local: parseAddress(config.local) ?? new Uint8Array(16),
+    port: config.port,
+    sourcePorts: config.sourcePorts,
+    outerChecksum,
+    reservedMask: config.reservedBits === "strict" ? RESERVED_BITS : 0n,
+    fdbCapacity: config.fdb.capacity,
+    workers: workerCount,
+  });
+
+  const { port, local } = config;
+  const underlayInterface = config.underlay.interface;
+  const sockets = openUnderlay({
+    local,
+    port,
+    workers: workerCount,
+    ...(underlayInterface === undefined ? {} : { interface: underlayInterface }),
+  });
+  cleanup.add("close the underlay", () => sockets.close());
+  const workers = new Workers(memory, module, dataplane, workerCount, log);
+  const ports = new PortDevices(tables, workers);
+  const measureBusy = () => workers.measureBusy((worker) => tables.counters.busyNs(worker));
+  cleanup.add("stop the timers", startTimers(tables, log, measureBusy));
+  // Only workers that have stopped let go of descriptors, so these two go together.
+  cleanup.add("stop the workers", async () => {
+    await workers.stop();
+    tables.epochs.reclaim();
+    ports.releaseAll();
+  });
+  const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
+  const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
+  for (const network of config.networks) overlay.add(network);
+  await workers.start(sockets.sendFds, isIpv6);
+
+  const offloads = { outerChecksum, segmentation: false };
+  const running: Running = { config, startMs, memory, tables, workers, overlay, ports, underlay, offloads, log };
+  const api = await startApi(running);
+  cleanup.add("close the API", () => api.close());
+  const metrics = await startMetrics(running);
+  cleanup.add("close the metrics", () => metrics.close());
+
+  const elapsedMs = Math.round(performance.now() - startMs);
+  log.info({ local, port, workers: workerCount, networks: config.networks.length, elapsedMs }, "ready");
+  let stopped: Promise<void> | undefined;
+  return {
+    ready: { api: api.address, metrics: metrics.address },
+    stop() {
+      stopped ??= cleanup.run(log).then((isClean) => {
+        if (!isClean) throw new VxlaneError("ERR_FAILURE", "not everything could be removed, see the log");
+      });
+      return stopped;
+    },
+    failed: workers.failed,
+  };
+}
+
+/** What the interface that has the local address leaves for an inner packet. */
+function defaultMtu(local: string, isIpv6: boolean): number {
+  const overhead = isIpv6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4;
+  const owner = listInterfaces().find(({ addresses }) =>
+    addresses.some(({ address }) => formatAddress(address) === local),
+  );
+  if (owner === undefined) throw new VxlaneError("ERR_HOST_ADDRESS", `this host does not have the address ${local}`);
+  return Math.min(owner.mtu, 65535) - overhead;
+}

@@ -1,0 +1,140 @@
+// The interfaces behind the ports: opened for a network's ports, tied to the tables and the workers' epoll sets, and
+// taken down again. Frames that an interface lost because its queue was full are read here, too.
+//
+// Order: the device is opened first, because the tables want its MAC; then the tables know it; then its descriptors
+// are stored for each worker; last they join the epoll sets. Taking down goes the other way, and descriptors are closed
+// an epoch after the workers have lost them.
+
+import { MAC_LEN, parseMac } from "../address.js";
+import type { PortConfig } from "../config/types.js";
+import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap } from "../linux/index.js";
+import type { Tables } from "../tables/tables.js";
+import type { Network, Port } from "../tables/types.js";
+import type { Workers } from "./workers.js";
+
+/** What is open for a port. */
+export interface PortDevice {
+  readonly config: PortConfig;
+  readonly port: Port;
+  readonly tap: Tap;
+  /** tx_dropped when it was opened: a persistent device may bring losses of its own. */
+  readonly lostBefore: number;
+}
+
+export class PortDevices {
+  readonly #tables: Tables;
+  readonly #workers: Workers;
+  readonly #devices = new Map<string, PortDevice>();
+  /** By network id: losses of ports that are gone. */
+  readonly #lostByClosed = new Map<number, number>();
+
+  constructor(tables: Tables, workers: Workers) {
+    this.#tables = tables;
+    this.#workers = workers;
+  }
+
+  find(name: string): PortDevice | undefined {
+    return this.#devices.get(name);
+  }
+
+  /** Opens the ports of a network and adds them to it, all or none. @throws what `openTap` and `Ports.add` throw */
+  open(network: Network, configs: readonly PortConfig[]): void {
+    const taps: Tap[] = [];
+    try {
+      for (const config of configs) taps.push(this.#openTap(config, network.spec.mtu));
+      const specs = taps.map(({ name, mac }) => ({ name, mac: requireMac(mac), mtu: network.spec.mtu }));
+      const ports = this.#tables.ports.add(network.spec.vni, specs);
+      ports.forEach((port, index) => {
+        this.#connect({ config: configs[index], port, tap: taps[index], lostBefore: taps[index].readTxDropped() });
+      });
+    } catch (error) {
+      for (const tap of taps) tap.release();
+      throw error;
+    }
+  }
+
+  /** Takes a port out of its network and closes its interface. @throws ERR_NOT_FOUND */
+  close(vni: number, name: string): void {
+    const device = this.#devices.get(name);
+    this.#tables.ports.remove(vni, name);
+    if (device !== undefined) this.#disconnect(device);
+  }
+
+  /** Closes the interfaces of a network that is gone from the tables. */
+  closeAllOf(network: Network): void {
+    for (const device of [...this.#devices.values()]) {
+      if (device.port.network === network.id) this.#disconnect(device);
+    }
+    this.#lostByClosed.delete(network.id);
+  }
+
+  /** Frames that the host sent to a network's ports and that found their queue full. */
+  readLost(network: Network): number {
+    let lost = this.#lostByClosed.get(network.id) ?? 0;
+    for (const name of network.ports.keys()) {
+      const device = this.#devices.get(name);
+      if (device !== undefined) lost += readLost(device);
+    }
+    return lost;
+  }
+
+  /** Closes everything at once. The workers must have stopped. */
+  releaseAll(): void {
+    for (const { tap } of this.#devices.values()) tap.release();
+    this.#devices.clear();
+  }
+
+  #openTap(config: PortConfig, mtu: number): Tap {
+    // A queue that no worker reads would swallow the flows that the kernel puts into it.
+    const queues = Math.min(this.#workers.count, config.queues === "auto" ? Infinity : config.queues);
+    const { name, persistent, mac } = config;
+    return openTap({ name, queues, mtu, persistent, ...(mac === undefined ? {} : { mac }) });
+  }
+
+  #connect(device: PortDevice): void {
+    const { port, tap } = device;
+    this.#devices.set(port.name, device);
+    const workers = this.#workers.count;
+    const queues = tap.queueFds.length;
+    // With fewer queues than workers, some workers only write, into a queue that another one reads.
+    const fds = Array.from({ length: workers }, (_, worker) => tap.queueFds[worker % queues]);
+    this.#tables.ports.setQueues(port, fds);
+    tap.queueFds.forEach((fd, worker) => {
+      epollAdd(this.#workers.epoll(worker), fd, EPOLL_PORT, port.id);
+    });
+  }
+
+  #disconnect(device: PortDevice): void {
+    const { port, tap } = device;
+    this.#devices.delete(port.name);
+    tap.queueFds.forEach((fd, worker) => {
+      removeFromEpoll(this.#workers.epoll(worker), fd);
+    });
+    this.#lostByClosed.set(port.network, (this.#lostByClosed.get(port.network) ?? 0) + readLost(device));
+    this.#tables.ports.setQueues(port, []);
+    this.#tables.epochs.retire(() => tap.release());
+  }
+}
+
+/** A worker takes out what somebody deleted under it, and may have been faster. */
+function removeFromEpoll(epoll: number, fd: number): void {
+  try {
+    epollRemove(epoll, fd);
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+  }
+}
+
+function readLost({ tap, lostBefore }: PortDevice): number {
+  try {
+    return tap.readTxDropped() - lostBefore;
+  } catch (error) {
+    // The interface was deleted; its last figures went with it.
+    if (error instanceof SyscallError) return 0;
+    throw error;
+  }
+}
+
+function requireMac(text: string): Uint8Array {
+  return parseMac(text) ?? new Uint8Array(MAC_LEN);
+}

@@ -1,0 +1,32 @@
+// A running daemon as API and metrics see it.
+
+import type { Logger } from "pino";
+import type { Config } from "../config/types.js";
+import type { SharedMemory } from "../memory.js";
+import type { Tables } from "../tables/tables.js";
+import type { Overlay } from "./overlay.js";
+import type { PortDevices } from "./port-devices.js";
+import type { UnderlaySockets } from "./underlay-sockets.js";
+import type { Workers } from "./workers.js";
+
+export interface Running {
+  readonly config: Config;
+  /** performance.now() when it started. */
+  readonly startMs: number;
+  readonly memory: SharedMemory;
+  readonly tables: Tables;
+  readonly workers: Workers;
+  readonly overlay: Overlay;
+  readonly ports: PortDevices;
+  readonly underlay: UnderlaySockets;
+  readonly offloads: Offloads;
+  readonly log: Logger;
+}
+
+/** What the kernel and the peers may leave unfinished, as the daemon decided at its start. */
+export interface Offloads {
+  /** Outer UDP checksums are written. */
+  readonly outerChecksum: boolean;
+  /** Super-frames leave as trains (UDP_SEGMENT). */
+  readonly segmentation: boolean;
+}

@@ -1,0 +1,213 @@
+// The worker threads: one piscina task each, for the daemon's whole life. Control starts them, waits until they are in
+// epoll, stops them through their context and their bell, and starts one again that has thrown.
+//
+// A worker that threw may have left locks in the FDB, a batch half done and STATE running. All three are repaired
+// before its slot is used again; the frames of that batch are lost, the other workers notice nothing. One
+// that throws again and again is a fault that no restart mends: then the daemon fails.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Logger } from "pino";
+import { Piscina } from "piscina";
+import {
+  CONTEXT_COMMAND,
+  CONTEXT_EPOCH,
+  CONTEXT_STATE,
+  WORKER_COMMAND_RUN,
+  WORKER_COMMAND_STOP,
+  WORKER_STATE_ABSENT,
+  WORKER_STATE_ASLEEP,
+  WORKER_STATE_RUNNING,
+} from "../../dataplane-wasm/layout.js";
+import type { Dataplane } from "../dataplane.js";
+import { VxlaneError } from "../errors.js";
+import { closeFd, createBell, createEpoll, EPOLL_WAKE, epollAdd, ringBell } from "../linux/index.js";
+import type { SharedMemory } from "../memory.js";
+import { contextIndex } from "../tables/epochs.js";
+import type { WorkerTask } from "../worker/main.js";
+
+// A worker thread has no TypeScript loader: from the sources the built file serves.
+const WORKER_FILE = new URL(
+  import.meta.url.endsWith(".ts") ? "../../dist/control/worker/main.js" : "../worker/main.js",
+  import.meta.url,
+);
+
+/* Our choices. */
+const POLL_MS = 2;
+const START_MS = 10_000;
+const STOP_MS = 1500;
+/** So many restarts of one worker within so many milliseconds are given up. */
+const RESTARTS_MAX = 5;
+const RESTARTS_WINDOW_MS = 10_000;
+const BUSY_WINDOW_MS = 1000;
+const NS_PER_MS = 1e6;
+/** The loop allocates nothing; what there is belongs to start-up. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
+
+export type WorkerState = "absent" | "running" | "asleep" | "stopped";
+const STATES: readonly WorkerState[] = ["absent", "running", "asleep", "stopped"];
+
+interface Worker {
+  readonly id: number;
+  readonly epoll: number;
+  readonly bell: number;
+  readonly restartsMs: number[];
+  readonly busy: { ratio: number; sinceMs: number; sinceNs: number };
+  restarts: number;
+  done: Promise<void>;
+}
+
+export class Workers {
+  /** Settles with the reason when a worker cannot be kept alive. */
+  readonly failed: Promise<Error>;
+  readonly #memory: SharedMemory;
+  readonly #module: WebAssembly.Module;
+  readonly #dataplane: Dataplane;
+  readonly #log: Logger;
+  readonly #workers: Worker[] = [];
+  #pool: Piscina<WorkerTask, void> | undefined;
+  #isStopping = false;
+  #fail: (error: Error) => void = () => {};
+
+  /** Makes the epoll sets and bells, so that descriptors can be added before the threads start. */
+  constructor(memory: SharedMemory, module: WebAssembly.Module, dataplane: Dataplane, count: number, log: Logger) {
+    this.#memory = memory;
+    this.#module = module;
+    this.#dataplane = dataplane;
+    this.#log = log;
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
+    for (let id = 0; id < count; id++) {
+      const [epoll, bell] = [createEpoll(), createBell()];
+      epollAdd(epoll, bell, EPOLL_WAKE, 0);
+      const busy = { ratio: 0, sinceMs: performance.now(), sinceNs: 0 };
+      this.#workers.push({ id, epoll, bell, restartsMs: [], busy, restarts: 0, done: Promise.resolve() });
+    }
+  }
+
+  get count(): number {
+    return this.#workers.length;
+  }
+
+  /** A worker's epoll set. */
+  epoll(worker: number): number {
+    return this.#workers[worker].epoll;
+  }
+
+  /** Share of its time that a worker did not wait, over the last whole second or more. */
+  busyRatio(worker: number): number {
+    return this.#workers[worker].busy.ratio;
+  }
+
+  /** To be called now and then, with the workers' busy time. */
+  measureBusy(busyNs: (worker: number) => number): void {
+    const nowMs = performance.now();
+    for (const { id, busy } of this.#workers) {
+      if (nowMs - busy.sinceMs < BUSY_WINDOW_MS) continue;
+      const ns = busyNs(id);
+      busy.ratio = Math.min(1, Math.max(0, (ns - busy.sinceNs) / ((nowMs - busy.sinceMs) * NS_PER_MS)));
+      busy.sinceMs = nowMs;
+      busy.sinceNs = ns;
+    }
+  }
+
+  restarts(worker: number): number {
+    return this.#workers[worker].restarts;
+  }
+
+  state(worker: number): WorkerState {
+    return STATES[Atomics.load(this.#memory.u32, contextIndex(worker, CONTEXT_STATE))] ?? "absent";
+  }
+
+  /** Starts the threads. @param sendFds the raw socket of each. Resolves when all of them wait in epoll. */
+  async start(sendFds: readonly number[], isIpv6: boolean): Promise<void> {
+    const count = this.#workers.length;
+    this.#pool = new Piscina<WorkerTask, void>({
+      filename: WORKER_FILE.href,
+      minThreads: count,
+      maxThreads: count,
+      idleTimeout: Infinity,
+      concurrentTasksPerWorker: 1,
+      atomics: "disabled",
+      recordTiming: false,
+      resourceLimits: RESOURCE_LIMITS,
+    });
+    for (const worker of this.#workers) worker.done = this.#keepAlive(this.#pool, worker, sendFds[worker.id], isIpv6);
+    await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
+  }
+
+  /** Stops the threads and closes the epoll sets and bells; whatever is in the sets may be closed afterwards. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const { id, bell } of this.#workers) {
+      Atomics.store(this.#memory.u32, contextIndex(id, CONTEXT_COMMAND), WORKER_COMMAND_STOP);
+      ringBell(bell);
+    }
+    await Promise.race([
+      Promise.all(this.#workers.map((worker) => worker.done)),
+      sleep(STOP_MS, undefined, { ref: false }),
+    ]);
+    await this.#pool?.destroy();
+    for (const { id, epoll, bell } of this.#workers.splice(0)) {
+      Atomics.store(this.#memory.u32, contextIndex(id, CONTEXT_STATE), WORKER_STATE_ABSENT);
+      closeFd(epoll);
+      closeFd(bell);
+    }
+  }
+
+  async #allAwake(): Promise<void> {
+    const endMs = performance.now() + START_MS;
+    while (this.#workers.some(({ id }) => !this.#isAwake(id))) {
+      if (performance.now() > endMs) throw new VxlaneError("ERR_TIMEOUT", "a worker thread did not start");
+      await sleep(POLL_MS);
+    }
+  }
+
+  #isAwake(worker: number): boolean {
+    const state = Atomics.load(this.#memory.u32, contextIndex(worker, CONTEXT_STATE));
+    return state === WORKER_STATE_ASLEEP || state === WORKER_STATE_RUNNING;
+  }
+
+  async #keepAlive(pool: Piscina<WorkerTask, void>, worker: Worker, sendFd: number, isIpv6: boolean): Promise<void> {
+    const { id, epoll, bell } = worker;
+    while (!this.#isStopping) {
+      this.#repair(id);
+      try {
+        await pool.run({ module: this.#module, memory: this.#memory.memory, worker: id, epoll, bell, sendFd, isIpv6 });
+        if (this.#isStopping) return;
+        throw new Error(`worker ${id} ended by itself`);
+      } catch (error) {
+        if (this.#isStopping) return;
+        if (!this.#mayRestart(worker)) {
+          this.#fail(
+            new VxlaneError("ERR_FAILURE", `worker ${id} keeps failing: ${messageOf(error)}`, { cause: error }),
+          );
+          return;
+        }
+        worker.restarts++;
+        this.#log.error({ err: error, worker: id, restarts: worker.restarts }, "worker failed, starting it again");
+      }
+    }
+  }
+
+  /** Brings a slot that nobody runs back to where a worker may start. */
+  #repair(worker: number): void {
+    const { u32 } = this.#memory;
+    const locks = this.#dataplane.releaseLocks(worker);
+    if (locks > 0) this.#log.warn({ worker, locks }, "released the locks of a dead worker");
+    u32.fill(0, contextIndex(worker, 0), contextIndex(worker, CONTEXT_EPOCH)); // cursors of a batch half done
+    Atomics.store(u32, contextIndex(worker, CONTEXT_COMMAND), WORKER_COMMAND_RUN);
+    Atomics.store(u32, contextIndex(worker, CONTEXT_STATE), WORKER_STATE_ABSENT);
+  }
+
+  #mayRestart({ restartsMs }: Worker): boolean {
+    const nowMs = performance.now();
+    restartsMs.push(nowMs);
+    while (restartsMs[0] < nowMs - RESTARTS_WINDOW_MS) restartsMs.shift();
+    return restartsMs.length <= RESTARTS_MAX;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,56 @@
+// What a worker thread runs: one long task for its whole life. It makes its own instance of the hot path over the shared
+// memory, its drivers over the descriptors that control has opened, and goes round until control stops it.
+//
+// The thread answers no messages while it runs: everything that control wants from it goes through the shared memory
+// and the epoll set.
+
+import { instantiateDataplane } from "../dataplane.js";
+import { EPOLL_EVENTS_MAX, IO_EPOLL, ioPtr } from "../drivers/io-tables.js";
+import { TapPorts } from "../drivers/tap.js";
+import { UdpUnderlay } from "../drivers/udp.js";
+import { EPOLL_PORT, EpollTable, epollRemove, SyscallError } from "../linux/index.js";
+import { attachMemory } from "../memory.js";
+import { portQueue } from "../tables/records.js";
+import { Engine } from "./engine.js";
+import { runLoop } from "./loop.js";
+
+export interface WorkerTask {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly worker: number;
+  /** Descriptors: the worker's epoll set, its bell, its raw socket. */
+  readonly epoll: number;
+  readonly bell: number;
+  readonly sendFd: number;
+  readonly isIpv6: boolean;
+}
+
+/** Serves until control's command is stop. @throws what the drivers or the dataplane throw; control starts it again */
+export default async function runWorker(task: WorkerTask): Promise<void> {
+  const { worker, epoll, bell } = task;
+  const memory = attachMemory(task.memory);
+  const dataplane = await instantiateDataplane(task.module, task.memory);
+  const ports = new TapPorts(memory, worker);
+  const underlay = new UdpUnderlay(memory, worker, task);
+  const engine = new Engine(memory, dataplane, worker, ports, underlay);
+  const ready = new EpollTable(memory, ioPtr(worker) + IO_EPOLL, EPOLL_EVENTS_MAX);
+  runLoop(memory, engine, {
+    worker,
+    ready,
+    epoll,
+    bell,
+    onEmpty(kind, id) {
+      if (kind === EPOLL_PORT && ports.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
+    },
+  });
+}
+
+/** A device that was deleted under us would be reported as ready for ever. */
+function forgetQueue(epoll: number, fd: number): void {
+  try {
+    epollRemove(epoll, fd);
+  } catch (error) {
+    // Control has been faster.
+    if (!(error instanceof SyscallError)) throw error;
+  }
+}
