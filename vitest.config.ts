@@ -1,10 +1,14 @@
 import { defineConfig } from "vitest/config";
 
-// unit: no rights needed, in parallel. interop: real peers in network namespaces, as root, one file at a time.
+// unit: needs no rights, files in parallel. interop: real peers in network namespaces, as root, after the unit tests
+// and one file at a time, so that nothing disturbs the other's traffic.
 export default defineConfig({
   test: {
+    reporters: ["default", "./test/support/summary.ts"],
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 60_000 } },
+      {
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 120_000, sequence: { groupOrder: 0 } },
+      },
       {
         test: {
           name: "interop",
@@ -12,6 +16,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
