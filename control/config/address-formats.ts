@@ -123,5 +123,6 @@ function respellHostPort(text: string): string | undefined {
   const found = bytes && formatAddress(bytes);
   if (found !== undefined) return found.includes(":") ? `[${found}]:9479` : `${found}:9479`;
   const split = /^(.*:.*):(\d{1,5})$/.exec(text);
-  return split?.[1] !== undefined && parseAddress(split[1]) !== undefined ? `[${split[1]}]:${split[2]}` : undefined;
+  const host = parseAddress(split?.[1] ?? "");
+  return host && `[${formatAddress(host)}]:${split?.[2]}`;
 }

@@ -4,7 +4,7 @@
 // Each step goes on as long as there is something to look at, so that one run names every mistake.
 
 import { readFileSync, statSync } from "node:fs";
-import { ConfigError, type ConfigProblem } from "../errors.js";
+import { ConfigError, type ConfigProblem, type ErrorCode } from "../errors.js";
 import { Draft } from "./draft.js";
 import { normalise } from "./normalise.js";
 import { type Path, Problems, type Source } from "./problems.js";
@@ -72,14 +72,13 @@ function reportOddNumber(root: unknown, path: Path, problems: Problems): void {
 
 const UNREADABLE: Record<string, string> = {
   ENOENT: "does not exist",
-  EACCES: "may not be read: permission denied",
   EISDIR: "is a directory",
   ERR_ENCODING_INVALID_ENCODED_DATA: "is not UTF-8 text",
 };
 
 function readText(path: string): string {
-  const fail = (message: string) => {
-    throw new ConfigError([{ code: "ERR_CONFIG_FILE", path: "", message, file: path }]);
+  const fail = (message: string, code: ErrorCode = "ERR_CONFIG_FILE"): never => {
+    throw new ConfigError([{ code, path: "", message, file: path }]);
   };
   try {
     if (statSync(path).size > FILE_BYTES_MAX) fail(`is larger than ${FILE_BYTES_MAX} bytes`);
@@ -87,6 +86,7 @@ function readText(path: string): string {
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EACCES") fail("may not be read by this user; run as root, or make it readable", "ERR_PRIVILEGE");
     return fail(UNREADABLE[code ?? ""] ?? `cannot be read: ${message}`);
   }
 }

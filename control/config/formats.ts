@@ -36,7 +36,7 @@ const interfaceName: Format<string> = {
     const bytes = Buffer.byteLength(text);
     if (text === "") return { message: "is empty" };
     if (bytes > IFNAME_BYTES) {
-      const cut = text.slice(0, IFNAME_BYTES);
+      const cut = text.replace(/[^!-~]/g, "").slice(0, IFNAME_BYTES);
       return { message: `has ${bytes} bytes`, ...suggest("value" in interfaceName.read(cut) ? cut : undefined) };
     }
     const reserved = [".", "..", "all", "default"].includes(text);

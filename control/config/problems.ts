@@ -82,7 +82,11 @@ const SHOWN_CHARS = 80;
 /** A value on one line of a terminal: no control or bidirectional characters, and not without end. */
 export function show(value: unknown, quoted = false): string {
   const plain = typeof value === "string" && !quoted && /^[^\s"']+$/.test(value) && !likeOther(value);
-  return clip(plain ? value : (JSON.stringify(value) ?? String(value)));
+  return clip(plain ? value : stringify(value));
+}
+
+function stringify(value: unknown): string {
+  return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? String(part) : part)) ?? String(value);
 }
 
 /** A text made fit for one line. */
