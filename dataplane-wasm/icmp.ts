@@ -65,13 +65,15 @@ export function answerTooBig(worker: u32, index: u32, input: Descriptor, at: u32
   if (!takeToken(worker)) return 0;
   const mtu = load<u32>(net, NETWORK_MTU);
   const present = input.payloadLen - innerL3(input.inner);
-  const start = kind === L3_IPV4 ? writeIpv4(ip, present, mtu) : writeIpv6(ip, present, mtu);
-  const headers = <u32>(ip - start);
+  const headers = (kind === L3_IPV4 ? IPV4_LEN : IPV6_LEN) + ICMP_LEN;
   const quoted = min<u32>(present, kind === L3_IPV4 ? IPV4_QUOTE_MAX : IPV6_QUOTE_MAX);
   const answer = frame - headers;
+  // Before the new headers, which lie over the old Ethernet header.
   memory.copy(answer + ETH_DST, frame + ETH_SRC, MAC_LEN);
   memory.copy(answer + ETH_SRC, frame + ETH_DST, MAC_LEN);
   memory.copy(answer + ETH_TYPE, frame + ETH_TYPE, innerL3(input.inner) - <u32>ETH_TYPE);
+  if (kind === L3_IPV4) writeIpv4(ip, quoted, mtu);
+  else writeIpv6(ip, quoted, mtu);
   emitAnswer(worker, at, index, <u32>answer, innerL3(input.inner) + headers + quoted);
   addCounter(networkRow(worker, input.network) + COUNTER_ICMP, 1);
   return 1;
@@ -114,9 +116,8 @@ function mayAnswerIpv6(ip: usize, input: Descriptor): bool {
   return <u32>load<u8>(<usize>input.payloadPtr + innerL4(input.inner)) >= ICMPV6_INFORMATIONAL;
 }
 
-/** Writes the headers in front of the packet at `ip`. Returns where they start. */
-function writeIpv4(ip: usize, present: u32, mtu: u32): usize {
-  const quoted = min<u32>(present, IPV4_QUOTE_MAX);
+/** Writes IPv4 and ICMP headers in front of the packet at `ip`. */
+function writeIpv4(ip: usize, quoted: u32, mtu: u32): void {
   const icmp = ip - ICMP_LEN;
   const header = icmp - IPV4_LEN;
   memory.fill(header, 0, IPV4_LEN + ICMP_LEN);
@@ -133,11 +134,10 @@ function writeIpv4(ip: usize, present: u32, mtu: u32): usize {
   store<u8>(icmp, ICMP_FRAGMENTATION_NEEDED, 1);
   storeBe16(icmp + ICMP_MTU, mtu);
   store<u16>(icmp, <u16>checksumOf(sumBytes(icmp, ICMP_LEN + quoted, 0)), ICMP_CHECKSUM);
-  return header;
 }
 
-function writeIpv6(ip: usize, present: u32, mtu: u32): usize {
-  const length = ICMP_LEN + min<u32>(present, IPV6_QUOTE_MAX);
+function writeIpv6(ip: usize, quoted: u32, mtu: u32): void {
+  const length = ICMP_LEN + quoted;
   const icmp = ip - ICMP_LEN;
   const header = icmp - IPV6_LEN;
   memory.fill(header, 0, IPV6_LEN + ICMP_LEN);
@@ -151,5 +151,4 @@ function writeIpv6(ip: usize, present: u32, mtu: u32): usize {
   storeBe16(icmp + ICMPV6_MTU + 2, mtu);
   const pseudo = sumBytes(header + IPV6_SRC, 32, <u64>asWire16(PROTOCOL_ICMPV6) + <u64>asWire16(length));
   store<u16>(icmp, <u16>checksumOf(sumBytes(icmp, length, pseudo)), ICMP_CHECKSUM);
-  return header;
 }

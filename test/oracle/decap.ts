@@ -66,7 +66,7 @@ export function decapFrame(model: Model, origin: number, input: DecapInput): Dec
   const ecn = decapEcn(frame, input.tos ?? 0);
   if (ecn.alarm) model.counters.network(network, "ecnAlarm");
   if (ecn.frame === "drop") return dropped("Ecn");
-  if (settings.dropVlan && parsed.tags > 0) return dropped("InnerVlan");
+  if (settings.dropVlan && parsed.tagged) return dropped("InnerVlan");
 
   const inner = ecn.frame;
   const group = (frame[0] & 1) === 1;

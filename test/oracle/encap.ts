@@ -6,6 +6,7 @@
 import type { Drop } from "../../dataplane-wasm/drop.js";
 import { encapEcn } from "./ecn.js";
 import { outerSourcePort } from "./flow.js";
+import { tooBigAnswer } from "./icmp.js";
 import type { Model } from "./model.js";
 import { outerHeader } from "./outer.js";
 import { l3Length, parse } from "./parse.js";
@@ -38,6 +39,7 @@ export type Reason<Direction extends string> = keyof typeof Drop extends infer N
 
 export interface EncapOutcome {
   readonly network: number;
+  /** Of a dropped frame: the answer to its sender. */
   readonly outputs: readonly Output[];
   readonly flooded: boolean;
   readonly drop?: Reason<"Encap">;
@@ -48,17 +50,17 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
   const virtio = input.virtio ?? PLAIN;
   const attachment = model.attachment(input.attachment);
   const network = model.network(attachment.network);
-  const dropped = (drop: Reason<"Encap">, flooded = false): EncapOutcome => ({
+  const dropped = (drop: Reason<"Encap">): EncapOutcome => ({
     network: network.id,
     outputs: [],
-    flooded,
+    flooded: false,
     drop,
   });
 
   const parsed = parse(frame);
   if (parsed === undefined) return dropped("InnerShort");
   if (!validSource(frame)) return dropped("SourceMacInvalid");
-  if (network.dropVlan && parsed.tags > 0) return dropped("InnerVlan");
+  if (network.dropVlan && parsed.tagged) return dropped("InnerVlan");
   model.learn(network.id, parsed.src, "attachment", attachment.id);
 
   const toPort = (target: number): Output => ({
@@ -71,6 +73,12 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
   });
   const toVtep = (target: number): Output => encapsulate(model, network, model.vtep(target), origin, frame, virtio);
   const fits = l3Length(frame) <= network.mtu;
+  const tooBig = (): EncapOutcome => {
+    const answer = tooBigAnswer(frame, network.mtu);
+    if (answer === undefined || !model.mayAnswer()) return dropped("TooBig");
+    const back = { ...toPort(attachment.id), payload: answer, virtio: PLAIN };
+    return { ...dropped("TooBig"), outputs: [back] };
+  };
 
   const group = (frame[0] & 1) === 1;
   const entry = group ? undefined : model.fdb.lookup(network.id, parsed.dst);
@@ -80,15 +88,15 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
     return { network: network.id, outputs: [toPort(entry.id)], flooded: false };
   }
   if (entry?.kind === "vtep") {
-    if (!fits) return dropped("TooBig");
+    if (!fits) return tooBig();
     return { network: network.id, outputs: [toVtep(entry.id)], flooded: false };
   }
 
   const ports = network.flood.attachments.filter((id) => id !== attachment.id);
   const vteps = network.flood.vteps;
-  if (ports.length + vteps.length === 0) return dropped("FloodNone", true);
+  if (ports.length + vteps.length === 0) return dropped("FloodNone");
   const outputs = [...ports.map(toPort), ...(fits ? vteps.map(toVtep) : [])];
-  if (outputs.length === 0) return dropped("TooBig", true);
+  if (outputs.length === 0) return tooBig();
   return { network: network.id, outputs, flooded: true };
 }
 

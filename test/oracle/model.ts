@@ -9,6 +9,7 @@ import { OracleCounters } from "./counters.js";
 import { type DecapInput, decapFrame, inPrefix } from "./decap.js";
 import { type EncapInput, encapFrame, type Output } from "./encap.js";
 import { type Learned, OracleFdb, type TargetKind } from "./fdb.js";
+import { ANSWERS_PER_SECOND } from "./icmp.js";
 import type { World, WorldAttachment, WorldNetwork, WorldVtep } from "./world.js";
 
 /** What the driver makes of an output: SEND_*. */
@@ -19,6 +20,7 @@ export class Model {
   readonly counters = new OracleCounters();
   readonly vteps: WorldVtep[];
   clock = 0;
+  private answered = { second: 0, count: 0 };
 
   constructor(
     readonly world: World,
@@ -41,10 +43,15 @@ export class Model {
         return { kind: output.kind, result };
       });
       const left = (kind: Output["kind"]) => results.some((copy) => copy.kind === kind && copy.result === SEND_OK);
+      if (outcome.drop !== undefined) {
+        // Whether the answer gets through changes nothing about the frame.
+        this.counters.drop(network, `Encap${outcome.drop}`);
+        if (results.length > 0) this.counters.network(network, "icmp");
+        return outcome.outputs;
+      }
       const any = results.some((copy) => copy.result === SEND_OK);
       if (outcome.flooded && any) this.counters.network(network, "floodedEncap");
-      if (outcome.drop !== undefined) this.counters.drop(network, `Encap${outcome.drop}`);
-      else if (left("vtep")) {
+      if (left("vtep")) {
         this.counters.network(network, "framesEncap");
         this.counters.network(network, "bytesEncap", input.frame.length);
       } else if (left("attachment")) this.counters.network(network, "local");
@@ -93,6 +100,12 @@ export class Model {
     const id = Math.max(0, ...this.vteps.map((vtep) => vtep.id)) + 1;
     this.vteps.push({ id, address: from, ttl: this.learnedTtl });
     return id;
+  }
+
+  /** Takes one of the second's answers. */
+  mayAnswer(): boolean {
+    if (this.answered.second !== this.clock) this.answered = { second: this.clock, count: 0 };
+    return this.answered.count++ < ANSWERS_PER_SECOND;
   }
 
   maySend(network: WorldNetwork, vtep: number): boolean {

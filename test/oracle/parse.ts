@@ -27,7 +27,10 @@ export interface ParsedIp {
 export interface Parsed {
   readonly dst: string;
   readonly src: string;
+  /** Whole VLAN tags. */
   readonly tags: number;
+  /** There is a tag, though the frame may end inside it. */
+  readonly tagged: boolean;
   readonly ethertype: number;
   /** Offset of the layer 3 header: 14, 18 or 22. */
   readonly l3: number;
@@ -40,7 +43,9 @@ export function parse(frame: Uint8Array): Parsed | undefined {
   let tags = 0;
   let l3 = 14;
   let ethertype = readBe16(frame, 12);
-  while (tags < 2 && (ethertype === ETHERTYPE.vlan || ethertype === ETHERTYPE.qinq) && frame.length >= l3 + 4) {
+  const isTag = () => ethertype === ETHERTYPE.vlan || ethertype === ETHERTYPE.qinq;
+  const tagged = isTag();
+  while (tags < 2 && isTag() && frame.length >= l3 + 4) {
     ethertype = readBe16(frame, l3 + 2);
     l3 += 4;
     tags++;
@@ -49,6 +54,7 @@ export function parse(frame: Uint8Array): Parsed | undefined {
     dst: hex(frame.subarray(0, 6)),
     src: hex(frame.subarray(6, 12)),
     tags,
+    tagged,
     ethertype,
     l3,
     ip: ethertype === ETHERTYPE.ipv4 ? parse4(frame, l3) : ethertype === ETHERTYPE.ipv6 ? parse6(frame, l3) : undefined,

@@ -70,7 +70,7 @@ export function readFdb(engine: Engine): Record<string, string> {
       const at = L.FDB + bucket * L.FDB_BUCKET_SIZE + slot * 8;
       if (engine.view.getBigUint64(at, true) === 0n) continue;
       const value = engine.view.getBigUint64(at + L.FDB_BUCKET_VALUES, true);
-      const field = (shift: number, mask: number) => Number(value >> BigInt(shift)) & mask;
+      const field = (shift: number, mask: number) => Number((value >> BigInt(shift)) & BigInt(mask));
       const key = `${engine.view.getUint16(at + 6, true)} ${hex(engine.shared.u8.slice(at, at + 6))}`;
       const text = fdbText({
         kind: KINDS[field(L.FDB_VALUE_KIND_SHIFT, 15)],
