@@ -11,12 +11,17 @@ export interface FdbEntry {
   kind: string;
 }
 
+interface VxlaneEntry {
+  mac: string;
+  vtep?: string;
+  port?: string;
+  kind: string;
+}
+
 /** vxlane's FDB, from its API. */
 export async function vxlaneFdb({ socket }: Vxlane): Promise<FdbEntry[]> {
-  const answer = (await apiGet(socket, `/v1/networks/${VNI}/fdb`)) as {
-    entries: { mac: string; vtep?: string; port?: string; kind: string }[];
-  };
-  return answer.entries.map(({ mac, vtep, port, kind }) => ({
+  const entries = (await apiGet(socket, `/v1/networks/${VNI}/fdb`)) as VxlaneEntry[];
+  return entries.map(({ mac, vtep, port, kind }) => ({
     mac,
     behind: vtep === undefined ? `port ${port}` : `VTEP ${vtep}`,
     kind,
