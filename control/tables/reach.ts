@@ -3,8 +3,8 @@
 // there is one way to get it right, and a failure on the way leaves the old one as it was.
 //
 // Order for the workers: what is newly allowed is allowed before the flood list names it; what is no longer allowed is
-// denied after. A prefix lets workers add pairs to the access set until an epoch after it went, so the set is
-// cleaned of those then.
+// denied after. A prefix lets workers add pairs to the access set; these are taken out when it goes, and again
+// an epoch later, because until then a worker may add one by the old list.
 
 import {
   NETWORK_FLOOD_LIST,
@@ -74,7 +74,9 @@ export class Reaches {
       this.#store(network, NETWORK_FLOOD_LIST, reach.floodList);
       for (const id of old.sources) if (!reach.sources.has(id)) this.#deny(network, id);
       this.#release(old);
-      if (old.prefixes.length > 0) this.#epochs.retire(() => this.#prune(network, current()));
+      if (old.prefixes.length === 0) return;
+      this.#prune(network, reach);
+      this.#epochs.retire(() => this.#prune(network, current()));
     });
     return reach;
   }
