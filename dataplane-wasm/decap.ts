@@ -93,8 +93,8 @@ export function decapBatch(worker: u32, count: u32): u32 {
       const network = networkOf(input, vtep);
       if (network !== 0) {
         input.network = <u16>network;
-        if (network !== allowedIn && accessCheck(worker, network, vtep)) allowedIn = network;
-        if (network === allowedIn) outputs = decapFrame(worker, next, input, outputs, network, vtep);
+        if (network !== allowedIn && inline.always(accessCheck(worker, network, vtep))) allowedIn = network;
+        if (network === allowedIn) outputs = inline.always(decapFrame(worker, next, input, outputs, network, vtep));
         else dropInput(input, Drop.DecapVtepNotInNetwork);
       }
     }

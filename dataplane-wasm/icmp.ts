@@ -3,7 +3,7 @@
 //
 // It is built in place, in front of the packet that it quotes, from that packet's own addresses swapped, as the kernel's
 // tunnels do (net/ipv4/ip_tunnel_core.c): an endpoint has no address in the tenant's network. Never for multicast,
-// fragments or ICMP errors (RFC 1122 section 3.2.2, RFC 4443 section 2.4), and only so many a second.
+// later fragments or ICMP errors (RFC 1122 section 3.2.2, RFC 4443 section 2.4), and only so many a second.
 
 import { addCounter, networkRow } from "./counters";
 import { Descriptor, workerContext } from "./descriptor";
@@ -27,6 +27,7 @@ import {
   IPV4_DST,
   IPV4_FRAGMENT,
   IPV4_LEN,
+  IPV4_MF,
   IPV4_PROTOCOL,
   IPV4_SRC,
   IPV4_TOS,
@@ -92,9 +93,10 @@ function takeToken(worker: u32): bool {
   return sent < ANSWERS_PER_SECOND;
 }
 
-/** A whole unicast packet with DF, from one host, that is no ICMP error. */
+/** A unicast packet with DF, from one host, that is no ICMP error and no fragment but the first. */
 function mayAnswerIpv4(ip: usize, input: Descriptor): bool {
-  if (load<u16>(ip, IPV4_FRAGMENT) !== asWire16(IPV4_DF)) return false;
+  const fragment = <u32>load<u16>(ip, IPV4_FRAGMENT) & ~asWire16(IPV4_MF);
+  if (fragment !== asWire16(IPV4_DF)) return false;
   if (!isHostIpv4(load<u8>(ip, IPV4_SRC)) || !isHostIpv4(load<u8>(ip, IPV4_DST))) return false;
   if (innerProtocol(input.inner) !== PROTOCOL_ICMP) return true;
   if (innerL4(input.inner) === 0) return false;

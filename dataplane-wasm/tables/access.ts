@@ -62,6 +62,16 @@ function slotAddress(key: u32): usize {
 
 /** True if the pair is in the set, or a prefix of the network permits it. */
 export function accessCheck(worker: u32, network: u32, vtep: u32): bool {
+  const key = keyOf(network, vtep);
+  // Nearly every pair lies in its first bucket: four compares, one branch.
+  const bucket = bucketAddress(firstBucket(key));
+  const wanted = i32x4.splat(key);
+  const low = v128.or(i32x4.eq(v128.load(bucket), wanted), i32x4.eq(v128.load(bucket, 16), wanted));
+  const high = v128.or(i32x4.eq(v128.load(bucket, 32), wanted), i32x4.eq(v128.load(bucket, 48), wanted));
+  return v128.any_true(v128.or(low, high)) || accessElsewhere(worker, network, vtep);
+}
+
+function accessElsewhere(worker: u32, network: u32, vtep: u32): bool {
   if (slotAddress(keyOf(network, vtep)) !== 0) return true;
   const prefixes = atomic.load<u32>(NETWORKS + <usize>network * NETWORK_SIZE + NETWORK_PREFIXES);
   const record = vtepRecord(vtep);

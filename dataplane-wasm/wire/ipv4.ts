@@ -16,6 +16,7 @@ export const IPV4_SRC: usize = IPV4_CHECKSUM + 2;
 export const IPV4_DST: usize = IPV4_SRC + 4;
 export const IPV4_LEN: u32 = 20;
 export const IPV4_DF: u32 = 0x4000;
+export const IPV4_MF: u32 = 0x2000;
 /** More-fragments and offset, in wire order as loaded little-endian. */
 export const IPV4_FRAGMENT_MASK_WIRE: u32 = 0xff3f;
 
