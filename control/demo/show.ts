@@ -89,7 +89,18 @@ export function showCounters(screen: Screen, all: Counters[]): void {
   for (const { direction, received, frames, local, dropped, bytes } of all) {
     screen.line(`    ${direction}${figures([received, frames, local, dropped, bytes]).join("")}`);
   }
+  for (const { direction, reasons } of all) {
+    for (const [reason, frames] of Object.entries(reasons)) {
+      screen.line(`    dropped at ${direction}: ${frames.toLocaleString("en")} ${reason}${MEANINGS[reason] ?? ""}`);
+    }
+  }
 }
+
+/** What a newcomer may see on a busy machine; behaviour in full is documented with the metrics. */
+const MEANINGS: Record<string, string> = {
+  port_lost: ": the TAP's queue was full, TCP sends again",
+  underlay_lost: ": the socket's buffer was full, TCP sends again",
+};
 
 export function rate(bitsPerSecond: number): string {
   const giga = bitsPerSecond / 1e9;

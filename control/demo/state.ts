@@ -46,6 +46,8 @@ export interface Counters {
   local: number;
   dropped: number;
   bytes: number;
+  /** Why frames were dropped: frames by reason, without the zeros. */
+  reasons: Record<string, number>;
 }
 
 /** vxlane's counters, from its metrics, once they rest. @throws if a frame is missing from the balance */
@@ -60,6 +62,7 @@ export async function counters({ a }: Demo, { metrics }: Vxlane): Promise<Counte
       local: direction === "encap" ? sum(text, "vxlane_local_frames_total") : 0,
       dropped: sum(text, "vxlane_dropped_frames_total", direction),
       bytes: sum(text, "vxlane_bytes_total", direction),
+      reasons: reasons(text, direction),
     }));
     unbalanced = result.filter(({ received, frames, local, dropped }) => received !== frames + local + dropped);
     if (unbalanced.length === 0) return result;
@@ -68,11 +71,30 @@ export async function counters({ a }: Demo, { metrics }: Vxlane): Promise<Counte
   throw new Error(`the counters do not balance: ${JSON.stringify(unbalanced)}`);
 }
 
-/** The sum of a metric over all label sets of a direction. */
-function sum(text: string, name: string, direction?: string): number {
+/** The samples of a metric: their labels as text, and their value. */
+function samples(text: string, name: string): { labels: string; value: number }[] {
   return text
     .split("\n")
-    .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .filter((line) => direction === undefined || line.includes(`direction="${direction}"`))
-    .reduce((total, line) => total + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+    .filter((line) => line.startsWith(`${name}{`))
+    .map((line) => ({
+      labels: line.slice(name.length, line.lastIndexOf(" ")),
+      value: Number(line.slice(line.lastIndexOf(" ") + 1)),
+    }));
+}
+
+/** The sum of a metric over all networks. */
+function sum(text: string, name: string, direction?: string): number {
+  return samples(text, name)
+    .filter(({ labels }) => direction === undefined || labels.includes(`direction="${direction}"`))
+    .reduce((total, { value }) => total + value, 0);
+}
+
+function reasons(text: string, direction: string): Record<string, number> {
+  const result: Record<string, number> = {};
+  for (const { labels, value } of samples(text, "vxlane_dropped_frames_total")) {
+    const reason = /reason="(\w+)"/.exec(labels)?.[1];
+    if (reason === undefined || value === 0 || !labels.includes(`direction="${direction}"`)) continue;
+    result[reason] = (result[reason] ?? 0) + value;
+  }
+  return result;
 }

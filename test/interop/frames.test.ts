@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { vxlane } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
 import { createLab, type End, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
-import { allTraffic, arrivals, hex, testFrame } from "./traffic.js";
+import { allTraffic, arrivals, hex, reachable, tcpOneWay, testFrame } from "./traffic.js";
 
 const VNI = 100;
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
@@ -48,6 +48,21 @@ test("jumbo frames: an underlay of 9000 carries 8950", async () => {
   const [link] = await a.ns.show<{ mtu: number }[]>("link", "show", ours.device);
   expect(link?.mtu).toBe(8950);
   await allTraffic(ours, kernel, 8950);
+});
+
+test.each([4, 6] as const)("who sends too much over IPv%i learns the MTU from an ICMP answer", async (family) => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two, mtu: 1500 });
+  await reachable(ours, kernel, family);
+  await a.ns.ip(`link set ${ours.device} mtu 1500`); // more than the network's 1450
+  const address = family === 4 ? two.ipv4 : two.ipv6;
+  const size = 1500 - (family === 4 ? 28 : 48);
+  expect(await a.agent.call("ping", { address, size, timeoutMs: 200 })).toEqual([null]);
+  const [route] = await a.ns.show<{ metrics?: { mtu: number }[] }[]>("route", "get", address);
+  expect(route?.metrics?.[0]?.mtu, "path MTU that the host's stack has learned").toBe(1450);
+  await ours.daemon.expectMetric(1, "vxlane_dropped_frames_total", { reason: "too_big", direction: "encap", vni: VNI });
+  await tcpOneWay(ours, kernel, family, 1_000_000);
 });
 
 interface LinkStatistics {

@@ -34,6 +34,7 @@ const PACKET_AUXDATA = 8;
 const ETH_P_ALL = 3;
 const MSG_DONTWAIT = 0x40;
 const EAGAIN = 11;
+const PATH_ERRORS = [90, 101, 111, 113]; // EMSGSIZE, ENETUNREACH, ECONNREFUSED, EHOSTUNREACH: what ICMP reported
 
 // struct sockaddr_ll, 20 B: 0 family (2) | 2 protocol (2, wire order) | 4 ifindex (4) | 8 hatype (2) | 10 pkttype (1) | 11 halen (1) | 12 address (8)
 const SOCKADDR_LL_LEN = 20;
@@ -208,7 +209,7 @@ class Receiver {
     this.#message.writeBigUInt64LE(BigInt(CONTROL_LEN), 40);
     const length = Number(recvmsg(this.fd, this.#message, MSG_DONTWAIT));
     if (length < 0) {
-      if (koffi.errno() === EAGAIN) return undefined;
+      if (koffi.errno() === EAGAIN || PATH_ERRORS.includes(koffi.errno())) return undefined;
       throw new Error(`recvmsg: errno ${koffi.errno()}`);
     }
     const controlLength = Number(this.#message.readBigUInt64LE(40));
