@@ -149,6 +149,22 @@ describe("under a worker's eyes", () => {
   });
 });
 
+it("a pair that a worker adds by a prefix that has just gone does not stay", () => {
+  const { tables, dataplane } = fixture;
+  const network = tables.networks.add(spec(100, { allow: ["10.0.1.0/24"] }));
+  tables.networks.add(spec(200, { vteps: ["10.0.1.5"] }));
+  tables.ports.add(100, [portSpec("a", OURS)]);
+  const arrives = () => receiveFrom(fixture, "10.0.1.5", 100, frame("02:00:00:00:00:02", OURS)).length;
+  expect(arrives()).toBe(1);
+  setWorker(fixture, "running", 1);
+  tables.networks.replace(spec(100, { allow: ["10.0.2.0/24"] }));
+  expect(arrives()).toBe(0);
+  dataplane.accessAllow(1, network.id, tables.vteps.find(address("10.0.1.5"))); // worker 1, in the old epoch
+  setWorker(fixture, "running", 1);
+  settle(fixture);
+  expect(arrives()).toBe(0);
+});
+
 describe("burial", () => {
   it("takes the learned entries of a VTEP along, and no others", () => {
     const { tables } = fixture;
