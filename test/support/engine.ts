@@ -97,7 +97,7 @@ export class Engine {
     const at = this.input(index);
     const ptr = this.frameAt(index) - lead;
     this.shared.u8.fill(0, at, at + L.DESC_SIZE);
-    this.shared.u8.fill(GUARD, this.buffer(index), ptr + item.bytes.length + GUARD_LEN);
+    this.shared.u8.fill(GUARD, this.buffer(index), this.guardEnd(index, ptr + item.bytes.length));
     this.shared.u8.set(item.bytes, ptr);
     view.setUint32(this.buffer(index), 0, true);
     view.setUint32(at + L.DESC_PAYLOAD_PTR, ptr, true);
@@ -117,11 +117,15 @@ export class Engine {
     const ptr = this.frameAt(index) - lead;
     const end = ptr + item.bytes.length;
     const broken: number[] = [];
-    for (let at = this.buffer(index) + 4; at < end + GUARD_LEN; at++) {
+    for (let at = this.buffer(index) + 4; at < this.guardEnd(index, end); at++) {
       if (at >= ptr - headers && at < end) continue;
       if (this.shared.u8[at] !== GUARD) broken.push(at - this.frameAt(index));
     }
     return broken;
+  }
+
+  private guardEnd(index: number, frameEnd: number): number {
+    return Math.min(frameEnd + GUARD_LEN, this.buffer(index) + L.BUFFER_SIZE);
   }
 
   /** Runs a batch to its end, as the worker's loop does. `send` gives each output its SEND_*. */
