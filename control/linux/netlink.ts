@@ -3,10 +3,11 @@
 //
 // Get requests are answered before send returns, so receiving does not block and everything here is synchronous.
 
+import { statSync } from "node:fs";
 import { AF_NETLINK, SOCK_CLOEXEC, SOCK_RAW } from "./constants.js";
 import { EINTR, SyscallError } from "./errno.js";
 import { bind, check, close, lastErrno, recv, send, socket } from "./libc.js";
-import { inNamespace } from "./netns.js";
+import { inNamespace, OWN_NAMESPACE } from "./netns.js";
 import {
   NLMSG_ALIGN,
   NLMSG_FLAGS,
@@ -37,6 +38,32 @@ const INTERRUPTED_TRIES = 5; // of a dump during which something changed
 
 /** Attributes by type; a type that repeats keeps its last. */
 export type Attributes = ReadonlyMap<number, Buffer>;
+
+/** Sockets that several users share, by namespace: ten thousand interfaces do not want ten thousand of them. */
+const shared = new Map<string, { readonly netlink: Netlink; users: number }>();
+
+/** A socket shared with everybody who asks for the same namespace; give it back with `releaseNetlink`. */
+export function acquireNetlink(netns?: string): Netlink {
+  const key = namespaceKey(netns);
+  const entry = shared.get(key) ?? { netlink: new Netlink(netns), users: 0 };
+  shared.set(key, entry);
+  entry.users++;
+  return entry.netlink;
+}
+
+export function releaseNetlink(netlink: Netlink): void {
+  for (const [key, entry] of shared) {
+    if (entry.netlink !== netlink || --entry.users > 0) continue;
+    shared.delete(key);
+    netlink.close();
+  }
+}
+
+/** The namespace itself, not its path: a path may be given to another one while an old one lives on. */
+function namespaceKey(netns: string | undefined): string {
+  const { dev, ino } = inNamespace(netns, () => statSync(OWN_NAMESPACE));
+  return `${dev}:${ino}`;
+}
 
 export class Netlink {
   #fd: number;

@@ -8,7 +8,8 @@
 import { CLONE_NEWNET, O_CLOEXEC, O_RDONLY } from "./constants.js";
 import { check, close, open, setns } from "./libc.js";
 
-const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+/** The namespace of the calling thread. */
+export const OWN_NAMESPACE = "/proc/thread-self/ns/net";
 
 /**
  * Runs `open` in a network namespace and returns what it returns.

@@ -35,7 +35,7 @@ import {
 import { EBUSY, SyscallError } from "./errno.js";
 import { check, close, ioctl, ioctlNumber, lastErrno, open, socket } from "./libc.js";
 import { findLink, getLink, type Link, readTxDropped } from "./links.js";
-import { Netlink } from "./netlink.js";
+import { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 import { inNamespace } from "./netns.js";
 import { IFREQ_FLAGS, IFREQ_HWADDR, IFREQ_HWADDR_FAMILY, IFREQ_MTU, IFREQ_NAME, IFREQ_SIZE } from "./structs.js";
 
@@ -106,7 +106,7 @@ export class Tap {
     if (this.#isReleased) return;
     this.#isReleased = true;
     for (const fd of this.queueFds) close(fd);
-    this.#netlink.close();
+    releaseNetlink(this.#netlink);
   }
 }
 
@@ -116,7 +116,7 @@ export class Tap {
  * @throws SyscallError (EPERM without CAP_NET_ADMIN, ENOENT without /dev/net/tun)
  */
 export function openTap(options: TapOptions): Tap {
-  const netlink = new Netlink(options.netns);
+  const netlink = acquireNetlink(options.netns);
   const fds: number[] = [];
   try {
     const existing = findLink(netlink, options.name);
@@ -135,7 +135,7 @@ export function openTap(options: TapOptions): Tap {
     return new Tap(options.name, link.index, fds, offloads, netlink);
   } catch (error) {
     for (const fd of fds) close(fd);
-    netlink.close();
+    releaseNetlink(netlink);
     throw error;
   }
 }

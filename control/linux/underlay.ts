@@ -7,11 +7,13 @@
 
 import { formatAddress, parseAddress } from "../address.js";
 import { VxlaneError } from "../errors.js";
+import { AF_INET6 } from "./constants.js";
 import { EADDRINUSE, EADDRNOTAVAIL, SyscallError } from "./errno.js";
 import { describeHolder, whoHasUdpPort } from "./holders.js";
 import { close } from "./libc.js";
-import { findLink, withNetlink } from "./links.js";
+import { findLink, listInterfaces, withNetlink } from "./links.js";
 import { inNamespace } from "./netns.js";
+import { familyOf } from "./sockaddr.js";
 import { openGroupSocket, openReceiveSocket, openSendSocket, readSocketDrops } from "./sockets.js";
 
 export interface UnderlayOptions {
@@ -50,7 +52,7 @@ export class Underlay {
   constructor(options: UnderlayOptions, ifIndex: number, receiveFds: number[], sendFds: number[]) {
     this.receiveFds = receiveFds;
     this.sendFds = sendFds;
-    this.isIpv6 = options.local.includes(":");
+    this.isIpv6 = familyOf(requireAddress(options.local)) === AF_INET6;
     this.#options = options;
     this.#ifIndex = ifIndex;
   }
@@ -133,9 +135,19 @@ function explain(error: unknown, { local, port, netns }: UnderlayOptions): unkno
     });
   }
   if (error.errno === EADDRNOTAVAIL) {
-    return new VxlaneError("ERR_HOST_ADDRESS", `this host does not have the address ${local}`, { cause: error });
+    const message = hasAddress(local, netns)
+      ? `the address ${local} cannot be used yet: IPv6 duplicate address detection has not finished, or has found a duplicate`
+      : `this host does not have the address ${local}`;
+    return new VxlaneError("ERR_HOST_ADDRESS", message, { cause: error });
   }
   return error;
+}
+
+function hasAddress(local: string, netns: string | undefined): boolean {
+  const wanted = formatAddress(requireAddress(local));
+  return listInterfaces(netns).some(({ addresses }) =>
+    addresses.some(({ address }) => formatAddress(address) === wanted),
+  );
 }
 
 function indexOf(name: string, netns: string | undefined): number {

@@ -266,6 +266,14 @@ describe("opening", () => {
     expect(openDescriptors()).toEqual(before);
   });
 
+  test("says that an IPv6 address is still being checked for duplicates", async () => {
+    const [a] = await twoHosts(await createLab(), { family: 6 });
+    await a.ns.sysctl("net/ipv6/conf/all/accept_dad=1", `net/ipv6/conf/${UNDERLAY}/accept_dad=1`);
+    await a.ns.sysctl(`net/ipv6/conf/${UNDERLAY}/dad_transmits=100`);
+    await a.ns.ip(`addr add fd99::77/64 dev ${UNDERLAY}`);
+    expect(() => underlayOf(a, { local: "fd99::77" })).toThrow(/fd99::77 cannot be used yet/);
+  });
+
   test("refuses an address or an interface that the host does not have", async () => {
     const [a] = await twoHosts(await createLab());
     expect(() => underlayOf(a, { local: "192.0.2.77" })).toThrow(
