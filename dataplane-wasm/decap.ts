@@ -272,7 +272,8 @@ function applyEcn(worker: u32, input: Descriptor, frame: usize, inner: u64): boo
 
 /** Marks an unfinished inner checksum; gives up the finished one of a packet that has to be cut for the ports. */
 function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu: u32): void {
-  if (checksumUnfinished(frame, inner) || (len > mtu + innerL3(inner) && unfinishChecksum(frame, inner))) {
+  const unfinished = inline.always(checksumUnfinished(frame, inner));
+  if (unfinished || (len > mtu + innerL3(inner) && unfinishChecksum(frame, inner))) {
     input.flags |= <u16>DESC_FLAG_UNFINISHED;
   }
 }

@@ -80,7 +80,7 @@ export function parseInner(frame: usize, len: u32): u64 {
       type = <u32>load<u16>(frame + l3 - 2);
     }
   }
-  if (type === ETH_TYPE_IPV4_WIRE) return parseIpv4(frame, len, l3, flags);
+  if (type === ETH_TYPE_IPV4_WIRE) return inline.always(parseIpv4(frame, len, l3, flags));
   if (type === ETH_TYPE_IPV6_WIRE) return parseIpv6(frame, len, l3, flags);
   return pack(l3, L3_NONE, 0, flags, 0, 0);
 }
