@@ -7,13 +7,11 @@ import { availableParallelism } from "node:os";
 import type { Logger } from "pino";
 import { WORKERS_MAX } from "../../dataplane-wasm/layout.js";
 import { formatAddress, parseAddress } from "../address.js";
-import { startApi } from "../api/server.js";
 import type { Config } from "../config/types.js";
 import { compileDataplane, instantiateDataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import { listInterfaces, openUnderlay } from "../linux/index.js";
 import { createMemory } from "../memory.js";
-import { startMetrics } from "../metrics/server.js";
 import { Tables } from "../tables/tables.js";
 import { Cleanup } from "./cleanup.js";
 import { Overlay } from "./overlay.js";
@@ -89,7 +87,12 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
-  await workers.start(sockets.sendFds, isIpv6);
+  // The threads start beside the main thread's slowest part, the loading of the two servers.
+  const [{ startApi }, { startMetrics }] = await Promise.all([
+    import("../api/server.js"),
+    import("../metrics/server.js"),
+    workers.start(sockets.sendFds, isIpv6),
+  ]);
 
   const offloads = { outerChecksum, segmentation: false };
   const running: Running = { config, startMs, memory, tables, workers, overlay, ports, underlay, offloads, log };
