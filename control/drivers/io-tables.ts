@@ -81,3 +81,15 @@ export function writeU64(u32: Uint32Array, ptr: number, value: number): void {
   u32[ptr >>> 2] = value;
   u32[(ptr >>> 2) + 1] = Math.floor(value / 2 ** 32);
 }
+
+/**
+ * Writes the process address of `ptr` as two words, without a division: for the hot path.
+ * @param word index in `u32` of the low word
+ * @param baseLow the shared memory's base address, low 32 bits
+ * @param baseHigh the same, high bits
+ */
+export function writeAddress(u32: Uint32Array, word: number, baseLow: number, baseHigh: number, ptr: number): void {
+  const low = baseLow + ptr;
+  u32[word] = low; // takes it modulo 2^32
+  u32[word + 1] = low > 0xffffffff ? baseHigh + 1 : baseHigh;
+}

@@ -35,6 +35,7 @@ import {
   inputPtr,
   ioPtr,
   outputPtr,
+  writeAddress,
   writeU64,
 } from "./io-tables.js";
 import type { PortDriver } from "./seams.js";
@@ -141,10 +142,9 @@ export class TapPorts implements PortDriver {
         u8[output + DESC_DROP] = SEND_DOWN;
         continue;
       }
-      const low = this.#baseLow + u32[(output + DESC_PAYLOAD_PTR) >>> 2];
       const pairWord = this.#sendWord + i * PAIR_WORDS;
-      u32[pairWord + WORD_PAYLOAD_BASE] = low; // takes it modulo 2^32
-      u32[pairWord + WORD_PAYLOAD_BASE + 1] = low > 0xffffffff ? this.#baseHigh + 1 : this.#baseHigh;
+      const payloadPtr = u32[(output + DESC_PAYLOAD_PTR) >>> 2];
+      writeAddress(u32, pairWord + WORD_PAYLOAD_BASE, this.#baseLow, this.#baseHigh, payloadPtr);
       u32[pairWord + WORD_PAYLOAD_SIZE] = u32[(output + DESC_PAYLOAD_LEN) >>> 2];
       u8[output + DESC_DROP] = this.#write(fd, this.#sendTable + i * IOVEC_PAIR_SIZE);
     }

@@ -43,6 +43,7 @@ import {
   ioPtr,
   NAME_SIZE,
   outputPtr,
+  writeAddress,
   writeU64,
 } from "./io-tables.js";
 import { sendResult } from "./send-result.js";
@@ -133,10 +134,7 @@ export class UdpSender {
   }
 
   #writeBase(iovec: number, ptr: number): void {
-    const { u32 } = this.#memory;
-    const low = this.#baseLow + ptr;
-    u32[iovec + WORD_BASE] = low; // takes it modulo 2^32
-    u32[iovec + WORD_BASE + 1] = low > 0xffffffff ? this.#baseHigh + 1 : this.#baseHigh;
+    writeAddress(this.#memory.u32, iovec + WORD_BASE, this.#baseLow, this.#baseHigh, ptr);
   }
 
   /** sendmmsg stops at a message that fails and reports it only when that is the first one. */

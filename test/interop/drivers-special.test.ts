@@ -53,6 +53,11 @@ test.each(groups)("a group over IPv$family: what is sent to it arrives once, on 
   const { underlay, driver } = open(b, { interface: UNDERLAY, workers: 2 });
   const socket = underlay.joinGroup(joined);
   const second = underlay.joinGroup(other);
+  // By its routes the sender would take another interface.
+  await a.ns.ip("link add other0 type bridge", "link set other0 up");
+  await a.ns.ip(
+    family === 4 ? "route add 239.0.0.0/8 dev other0" : "route add ff05::/16 dev other0 table local metric 1",
+  );
   const sender = open(a, { interface: UNDERLAY });
   const ownSocket = sender.underlay.joinGroup(joined);
 

@@ -71,25 +71,34 @@ const LARGEST = { 4: 1500 - 36, 6: 1500 - 56 } as const;
 const families = [{ family: 4 }, { family: 6 }] as const;
 
 describe.each(families)("receiving over IPv$family", ({ family }) => {
-  test("datagrams of a kernel peer come with their source, TOS and TTL", async () => {
-    const [a, b] = await twoHosts(await createLab(), { family });
-    const underlay = underlayOf(a);
-    const peer = await kernelVxlan(b, { vni: 100, remotes: [a.address], overlay: overlayAddress(2), quiet: true });
-    await b.ns.ip(`link set ${peer.device} type vxlan ttl 77 tos 0xb8`);
-    const frames = [60, 700, LARGEST[family]].map((length) =>
-      ethernet({ dst: MAC, src: MAC }, { ethertype: 0x88b5, bytes: filler(length - 14, length) }),
-    );
-    await b.agent.call("sendFrames", peer.device, frames);
-    const driver = driverOf(underlay);
-    const inputs = await receiveInputs(memory, 0, () => driver.receive(underlay.receiveFds[0], 256), frames.length);
-    expect(inputs.map(({ payload }) => payload)).toEqual(frames.map((frame) => `0800000000006400${hex(frame)}`));
-    for (const input of inputs) {
-      expect(input).toMatchObject({ outerTos: 0xb8, outerTtl: 77, flags: 0, attachment: 0, payloadOffset: -8 });
-      expect(input.outerAddress).toBe(hex(parseAddress(b.address) ?? Buffer.alloc(0)));
-      expect(input.outerPort).toBeGreaterThan(1023);
-    }
-    expect(underlay.readLost()).toBe(0);
-  });
+  test.each([true, false])(
+    "datagrams of a kernel peer come with source, TOS and TTL (checksum: %s)",
+    async (checksum) => {
+      const [a, b] = await twoHosts(await createLab(), { family });
+      const underlay = underlayOf(a);
+      const peer = await kernelVxlan(b, {
+        vni: 100,
+        remotes: [a.address],
+        overlay: overlayAddress(2),
+        quiet: true,
+        checksum,
+      });
+      await b.ns.ip(`link set ${peer.device} type vxlan ttl 77 tos 0xb8`);
+      const frames = [60, 700, LARGEST[family]].map((length) =>
+        ethernet({ dst: MAC, src: MAC }, { ethertype: 0x88b5, bytes: filler(length - 14, length) }),
+      );
+      await b.agent.call("sendFrames", peer.device, frames);
+      const driver = driverOf(underlay);
+      const inputs = await receiveInputs(memory, 0, () => driver.receive(underlay.receiveFds[0], 256), frames.length);
+      expect(inputs.map(({ payload }) => payload)).toEqual(frames.map((frame) => `0800000000006400${hex(frame)}`));
+      for (const input of inputs) {
+        expect(input).toMatchObject({ outerTos: 0xb8, outerTtl: 77, flags: 0, attachment: 0, payloadOffset: -8 });
+        expect(input.outerAddress).toBe(hex(parseAddress(b.address) ?? Buffer.alloc(0)));
+        expect(input.outerPort).toBeGreaterThan(1023);
+      }
+      expect(underlay.readLost()).toBe(0);
+    },
+  );
 
   test("a datagram that came in fragments says so, its neighbours do not", async () => {
     const [a, b] = await twoHosts(await createLab(), { family });
@@ -102,6 +111,11 @@ describe.each(families)("receiving over IPv$family", ({ family }) => {
     expect(inputs.map(({ payload }) => payload).sort()).toEqual(datagrams.map(hex).sort());
     const flags = new Map(inputs.map(({ payload, flags }) => [payload.length / 2, flags]));
     expect(Object.fromEntries(flags)).toEqual({ 100: 0, 4000: DESC_FLAG_FRAGMENT, 1000: 0 });
+
+    // Again in the slot that a whole datagram has used: there is still room for what is said about fragments.
+    await b.agent.call("sendDatagrams", a.address, PORT, [filler(3000)]);
+    const [again] = await receiveInputs(memory, 0, () => driver.receive(underlay.receiveFds[0], 256), 1);
+    expect(again).toMatchObject({ payload: hex(filler(3000)), flags: DESC_FLAG_FRAGMENT, outerTtl: 64 });
   });
 
   test("flows spread over the workers; each datagram is received once", async () => {

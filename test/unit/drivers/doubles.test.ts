@@ -1,8 +1,8 @@
-// The in-memory doubles themselves, and the meaning of errnos: what other tests build on.
+// The in-memory doubles themselves, addresses in tables, and the meaning of errnos: what other tests build on.
 
 import { describe, expect, test } from "vitest";
 import { parseAddress } from "../../../control/address.js";
-import { IO_END } from "../../../control/drivers/io-tables.js";
+import { IO_END, writeAddress, writeU64 } from "../../../control/drivers/io-tables.js";
 import { MemoryPorts, MemoryUnderlay } from "../../../control/drivers/memory.js";
 import { sendResult } from "../../../control/drivers/send-result.js";
 import { createMemory } from "../../../control/memory.js";
@@ -21,6 +21,22 @@ const memory = createMemory();
 const worker = 1;
 
 test("the drivers' tables fit their region", () => expect(IO_END).toBeLessThanOrEqual(WORKER_IO_SIZE));
+
+test.each([
+  [0x7f2c_ac00_0000, 0x0001_0000],
+  [0x7f2c_ffff_0000, 0x0000_ffff],
+  [0x7f2c_ffff_0000, 0x0001_0000],
+  [0x7f2c_ffff_0000, 0x9000_0001],
+  [0x0000_0001_0000, 0xffff_ffff],
+])("address %i + %i goes into two words", (base, ptr) => {
+  const u32 = new Uint32Array(4).fill(0xa5a5a5a5);
+  writeAddress(u32, 1, base % 2 ** 32, Math.floor(base / 2 ** 32), ptr);
+  const slow = u32.slice();
+  writeU64(slow, 4, base + ptr);
+  expect([...u32]).toEqual([...slow]);
+  expect(BigInt(u32[2]) * 2n ** 32n + BigInt(u32[1])).toBe(BigInt(base) + BigInt(ptr));
+  expect([u32[0], u32[3]]).toEqual([0xa5a5a5a5, 0xa5a5a5a5]);
+});
 
 test.each([
   [SEND_FULL, ["EAGAIN", 11], ["ENOBUFS", 105], ["ENOMEM", 12]],
