@@ -3,7 +3,10 @@
 
 import { Command } from "commander";
 import { addCheck } from "./commands/check.js";
+import { addFdb } from "./commands/fdb.js";
 import { addRun } from "./commands/run.js";
+import { addStats } from "./commands/stats.js";
+import { addStatus } from "./commands/status.js";
 import { version } from "./version.js";
 
 const EXIT_CODES = `
@@ -16,7 +19,9 @@ const EXAMPLES = `
 Examples:
   vxlane check --config /etc/vxlane.yaml
   vxlane check --config /etc/vxlane.yaml --host
-  vxlane run --config /etc/vxlane.yaml`;
+  vxlane run --config /etc/vxlane.yaml
+  vxlane status
+  vxlane fdb show 100`;
 
 export function createProgram(): Command {
   const program = new Command("vxlane");
@@ -32,5 +37,8 @@ export function createProgram(): Command {
   // Commands made from here on inherit what is set above.
   addRun(program);
   addCheck(program);
+  addStatus(program);
+  addStats(program);
+  addFdb(program);
   return program;
 }

@@ -54,13 +54,14 @@ export async function checkHost(
   const interfaces = facts.interfaces();
   const hasLocal = checkLocal(config, interfaces, problems);
   checkUnderlayInterface(config, interfaces, problems);
-  if (hasLocal) {
-    checkUdpPort(config, facts, problems);
-    checkMtus(config, interfaces, facts, problems);
+  if (hasLocal) checkMtus(config, interfaces, facts, problems);
+  const isFree = await checkSocket(config, facts, problems);
+  // A daemon that runs on this config holds its ports: no news, and no mistakes.
+  if (isFree) {
+    if (hasLocal) checkUdpPort(config, facts, problems);
+    checkPorts(config, facts, problems);
+    await checkMetrics(config, facts, problems);
   }
-  checkPorts(config, facts, problems);
-  await checkSocket(config, facts, problems);
-  await checkMetrics(config, facts, problems);
   problems.sort();
   if (problems.errors.length > 0) throw new ConfigError(problems.errors);
   return problems.warnings;
@@ -184,11 +185,12 @@ function checkPorts(config: Config, facts: HostFacts, problems: Problems): void 
   }
 }
 
-async function checkSocket({ api }: Config, facts: HostFacts, problems: Problems): Promise<void> {
+/** True unless a daemon has the socket. */
+async function checkSocket({ api }: Config, facts: HostFacts, problems: Problems): Promise<boolean> {
   const state = await facts.socketState(api.socket);
   const path = ["api", "socket"];
   if (state === "live") {
-    problems.error("ERR_ALREADY_RUNNING", path, "belongs to a daemon that is running", {
+    problems.error("ERR_ALREADY_RUNNING", path, "belongs to a daemon that is running; what it holds is not checked", {
       value: api.socket,
       allowed: "a socket of its own for each daemon",
     });
@@ -198,6 +200,7 @@ async function checkSocket({ api }: Config, facts: HostFacts, problems: Problems
       allowed: "a path where nothing is",
     });
   }
+  return state !== "live";
 }
 
 async function checkMetrics({ metrics }: Config, facts: HostFacts, problems: Problems): Promise<void> {

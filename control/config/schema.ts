@@ -3,8 +3,11 @@
 //
 // The schema says what one value may be; what values mean to each other is in rules.ts. Formats other than JSON
 // Schema's own are vxlane's (formats.ts); a validator that does not know them takes any text there.
+//
+// typebox checks with it and derives the type ConfigInput from it. It is written as JSON schema, not with typebox's
+// builders: loading those takes 150 ms, a seventh of the time that a daemon has to be ready.
 
-import * as Type from "typebox/type";
+import type { XStatic } from "typebox/schema";
 import { AGEING_MAX, type FormatName } from "./formats.js";
 
 /* From RFC 7348, UDP and the kernel. */
@@ -39,155 +42,142 @@ export const DEFAULTS = {
   overlayPort: { driver: "tap", queues: "auto", persistent: false },
 } as const;
 
-const closed = { additionalProperties: false };
+const text = (format: FormatName, description: string, options: { default?: string } = {}) =>
+  ({ type: "string", format, description, ...options }) as const;
 
-const text = (format: FormatName, description: string, options = {}) =>
-  Type.String({ format, description, ...options });
+const whole = (minimum: number, maximum: number, description: string, options: { default?: number } = {}) =>
+  ({ type: "integer", minimum, maximum, description, ...options }) as const;
 
-const whole = (minimum: number, maximum: number, description: string, options = {}) =>
-  Type.Integer({ minimum, maximum, description, ...options });
+const flag = (value: boolean, description: string) => ({ type: "boolean", description, default: value }) as const;
+
+/** The first word is the default. */
+const word = <const W extends readonly [string, ...string[]]>(words: W, description: string) =>
+  ({ enum: words, description, default: words[0] }) as const;
 
 const autoOr = (maximum: number, description: string) =>
-  Type.Union([Type.Literal("auto"), Type.Integer({ minimum: 1, maximum })], { description, default: "auto" });
+  ({
+    anyOf: [{ const: "auto" }, { type: "integer", minimum: 1, maximum }],
+    description,
+    default: "auto",
+  }) as const;
 
-const Flood = Type.Union(
-  [
-    Type.Object(
-      {
-        mode: Type.Literal("headend", { description: "a copy to each VTEP" }),
-        vteps: Type.Array(text("unicast-address", "a remote VTEP"), { description: "the flood list; may be empty" }),
-      },
-      closed,
-    ),
-    Type.Object(
-      {
-        mode: Type.Literal("multicast", { description: "one copy to a group; needs underlay.interface and allow" }),
-        group: text("multicast-address", "the group of the underlay, which is also joined"),
-        ttl: Type.Optional(whole(1, 255, "hops of the outer packet to the group", { default: DEFAULTS.network.ttl })),
-      },
-      closed,
-    ),
-    Type.Object({ mode: Type.Literal("none", { description: "not to other VTEPs" }) }, closed),
-  ],
+const list = <const S extends object>(items: S, description: string, options: object = {}) =>
+  ({ type: "array", items, description, ...options }) as const;
+
+const map = <const P extends object, const R extends readonly (keyof P & string)[]>(
+  properties: P,
+  required: R,
+  options: object = {},
+) => ({ type: "object", properties, required, additionalProperties: false, ...options }) as const;
+
+const Headend = map(
   {
-    description: "where broadcast, multicast and unknown unicast go, besides the network's other ports",
-    default: DEFAULTS.network.flood,
+    mode: { const: "headend", description: "a copy to each VTEP" },
+    vteps: list(text("unicast-address", "a remote VTEP"), "the flood list; may be empty"),
   },
+  ["mode", "vteps"],
 );
 
-const Port = Type.Object(
+const Multicast = map(
+  {
+    mode: { const: "multicast", description: "one copy to a group; needs underlay.interface and allow" },
+    group: text("multicast-address", "the group of the underlay, which is also joined"),
+    ttl: whole(1, 255, "hops of the outer packet to the group", { default: DEFAULTS.network.ttl }),
+  },
+  ["mode", "group"],
+);
+
+const None = map({ mode: { const: "none", description: "not to other VTEPs" } }, ["mode"]);
+
+const Port = map(
   {
     name: text("interface-name", "of the interface that is made"),
-    driver: Type.Optional(Type.Enum(["tap"], { description: "how frames come and go", default: "tap" })),
-    queues: Type.Optional(autoOr(WORKERS_MAX, "queues of the device; auto: one a worker")),
-    mac: Type.Optional(text("mac", "of the interface; also a static local FDB entry; default: the kernel's choice")),
-    persistent: Type.Optional(Type.Boolean({ description: "the interface stays when vxlane stops", default: false })),
+    driver: word(["tap"], "how frames come and go"),
+    queues: autoOr(WORKERS_MAX, "queues of the device; auto: one a worker"),
+    mac: text("mac", "of the interface; also a static local FDB entry; default: the kernel's choice"),
+    persistent: flag(DEFAULTS.overlayPort.persistent, "the interface stays when vxlane stops"),
   },
-  closed,
+  ["name"],
 );
 
-const StaticFdbEntry = Type.Object(
+const StaticEntry = map(
   {
     mac: text("mac", "the station"),
-    vtep: Type.Optional(text("unicast-address", "the VTEP that it is behind; either this or port")),
-    port: Type.Optional(text("interface-name", "the port of this network that it is behind; either this or vtep")),
+    vtep: text("unicast-address", "the VTEP that it is behind; either this or port"),
+    port: text("interface-name", "the port of this network that it is behind; either this or vtep"),
   },
-  closed,
+  ["mac"],
 );
 
-const Network = Type.Object(
+const Network = map(
   {
     vni: whole(0, VNI_MAX, "VXLAN network identifier"),
-    name: Type.Optional(text("network-name", "in commands, logs and metrics; default: vni and the VNI's digits")),
-    mtu: Type.Optional(
-      whole(IPV4_MTU_MIN, MTU_MAX_IPV4, "bytes of the largest inner packet; default: underlay - 50, over IPv6 - 70"),
+    name: text("network-name", "in commands, logs and metrics; default: vni and the VNI's digits"),
+    mtu: whole(IPV4_MTU_MIN, MTU_MAX_IPV4, "bytes of the largest inner packet; default: underlay - 50, over IPv6 - 70"),
+    learning: flag(DEFAULTS.network.learning, "source MACs are learned"),
+    ageing: {
+      anyOf: [text("seconds", "with a unit"), whole(0, AGEING_MAX, "seconds")],
+      description: "how long a learned entry lives unheard of; 0: for ever",
+      default: DEFAULTS.network.ageing,
+    },
+    innerVlan: word(["keep", "drop"], "frames with a VLAN tag"),
+    flood: {
+      anyOf: [Headend, Multicast, None],
+      description: "where broadcast, multicast and unknown unicast go, besides the network's other ports",
+      default: DEFAULTS.network.flood,
+    },
+    allow: list(
+      text("address-prefix", "an address or a prefix"),
+      "VTEPs that may send into this network; default: the flood list and the VTEPs of fdb",
+      { minItems: 1 },
     ),
-    learning: Type.Optional(Type.Boolean({ description: "source MACs are learned", default: true })),
-    ageing: Type.Optional(
-      Type.Union([text("seconds", "with a unit"), whole(0, AGEING_MAX, "seconds")], {
-        description: "how long a learned entry lives unheard of; 0: for ever",
-        default: DEFAULTS.network.ageing,
-      }),
-    ),
-    innerVlan: Type.Optional(
-      Type.Enum(["keep", "drop"], { description: "frames with a VLAN tag", default: DEFAULTS.network.innerVlan }),
-    ),
-    flood: Type.Optional(Flood),
-    allow: Type.Optional(
-      Type.Array(text("address-prefix", "an address or a prefix"), {
-        minItems: 1,
-        description: "VTEPs that may send into this network; default: the flood list and the VTEPs of fdb",
-      }),
-    ),
-    ports: Type.Optional(Type.Array(Port, { description: "attached interfaces", default: [] })),
-    fdb: Type.Optional(Type.Array(StaticFdbEntry, { description: "static entries", default: [] })),
+    ports: list(Port, "attached interfaces", { default: [] }),
+    fdb: list(StaticEntry, "static entries", { default: [] }),
   },
-  closed,
+  ["vni"],
 );
 
-export const ConfigSchema = Type.Object(
+const SourcePorts = map(
+  {
+    min: whole(SRC_PORT_MIN, PORT_MAX, "the lowest", { default: DEFAULTS.sourcePorts.min }),
+    max: whole(SRC_PORT_MIN, PORT_MAX, "the highest", { default: DEFAULTS.sourcePorts.max }),
+  },
+  [],
+  { description: "outer source ports, over which flows are spread" },
+);
+
+const Underlay = map(
+  {
+    driver: word(["udp"], "how VXLAN packets come and go"),
+    interface: text("interface-name", "joins the groups; needed for multicast"),
+    checksum: word(["auto", "on", "off"], "outer UDP checksum; auto: on where segmentation or IPv6 needs it"),
+  },
+  [],
+);
+
+export const ConfigSchema = map(
   {
     local: text("unicast-address", "this VTEP's underlay address"),
-    port: Type.Optional(whole(1, PORT_MAX, "UDP port of VXLAN, here and at the remotes", { default: DEFAULTS.port })),
-    sourcePorts: Type.Optional(
-      Type.Object(
-        {
-          min: Type.Optional(whole(SRC_PORT_MIN, PORT_MAX, "the lowest", { default: DEFAULTS.sourcePorts.min })),
-          max: Type.Optional(whole(SRC_PORT_MIN, PORT_MAX, "the highest", { default: DEFAULTS.sourcePorts.max })),
-        },
-        { ...closed, description: "outer source ports, over which flows are spread" },
-      ),
+    port: whole(1, PORT_MAX, "UDP port of VXLAN, here and at the remotes", { default: DEFAULTS.port }),
+    sourcePorts: SourcePorts,
+    workers: autoOr(WORKERS_MAX, "threads that move frames"),
+    reservedBits: word(["ignore", "strict"], "VXLAN bits that are reserved: ignored, or dropped if set"),
+    underlay: Underlay,
+    fdb: map(
+      { capacity: whole(1, FDB_ENTRIES_MAX, "entries of all networks", { default: DEFAULTS.fdb.capacity }) },
+      [],
     ),
-    workers: Type.Optional(autoOr(WORKERS_MAX, "threads that move frames")),
-    reservedBits: Type.Optional(
-      Type.Enum(["ignore", "strict"], { description: "VXLAN bits that must be 0", default: DEFAULTS.reservedBits }),
-    ),
-    underlay: Type.Optional(
-      Type.Object(
-        {
-          driver: Type.Optional(Type.Enum(["udp"], { default: DEFAULTS.underlay.driver })),
-          interface: Type.Optional(text("interface-name", "joins the groups; needed for multicast")),
-          checksum: Type.Optional(
-            Type.Enum(["auto", "on", "off"], {
-              description: "outer UDP checksum; auto: on where segmentation or IPv6 needs it",
-              default: DEFAULTS.underlay.checksum,
-            }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    fdb: Type.Optional(
-      Type.Object(
-        {
-          capacity: Type.Optional(
-            whole(1, FDB_ENTRIES_MAX, "entries of all networks", { default: DEFAULTS.fdb.capacity }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    api: Type.Optional(
-      Type.Object(
-        { socket: Type.Optional(text("socket-path", "of the API", { default: DEFAULTS.api.socket })) },
-        closed,
-      ),
-    ),
-    metrics: Type.Optional(
-      Type.Object(
-        { listen: Type.Optional(text("host-port", "of /metrics", { default: DEFAULTS.metrics.listen })) },
-        closed,
-      ),
-    ),
-    stateDir: Type.Optional(text("absolute-path", "what outlives a restart", { default: DEFAULTS.stateDir })),
-    networks: Type.Optional(Type.Array(Network, { default: [], maxItems: 65535 })),
+    api: map({ socket: text("socket-path", "of the API", { default: DEFAULTS.api.socket }) }, []),
+    metrics: map({ listen: text("host-port", "of /metrics", { default: DEFAULTS.metrics.listen }) }, []),
+    stateDir: text("absolute-path", "what outlives a restart", { default: DEFAULTS.stateDir }),
+    networks: list(Network, "what is tunnelled", { default: [], maxItems: 65535 }),
   },
+  ["local"],
   {
-    ...closed,
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "vxlane configuration",
   },
 );
 
 /** What the schema accepts: absent keys absent, spellings as written. */
-export type ConfigInput = Type.Static<typeof ConfigSchema>;
+export type ConfigInput = XStatic<typeof ConfigSchema>;

@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import type { ConfigProblem } from "../../errors.js";
+import { printJson } from "../table.js";
 
 interface Options {
   readonly config?: string;
@@ -65,10 +66,6 @@ async function check(options: Options, command: Command): Promise<void> {
     printJson({ ok: false, file, code: error.code, problems: error.problems, warnings });
     process.exitCode = error.exitCode;
   }
-}
-
-function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
 function count(number: number, what: string): string {

@@ -5,8 +5,7 @@
 // nothing behind. The first signal stops in order, the second at once.
 
 import { type Command, Option } from "commander";
-import type { Logger } from "pino";
-import type { Config } from "../../config/types.js";
+import type { Daemon } from "../../daemon/daemon.js";
 import { EXIT_FAILURE, EXIT_OK, formatProblem } from "../../errors.js";
 import { complain, report } from "../report.js";
 
@@ -14,17 +13,6 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
 
 /* Our choice. */
 const STOP_MS = 1800; // a service manager is promised 2 s
-
-const DAEMON: string = "../../daemon/daemon.js";
-
-interface Daemon {
-  readonly ready: { api: string; metrics: string };
-  stop(): Promise<void>;
-  readonly failed: Promise<Error>;
-}
-interface DaemonModule {
-  startDaemon(config: Config, log: Logger): Promise<Daemon>;
-}
 
 interface Options {
   readonly config: string;
@@ -51,7 +39,9 @@ Examples:
 }
 
 async function run(options: Options): Promise<void> {
-  const stop = stopRequest();
+  const stop = new StopRequest();
+  // Whoever started us may be gone before the one line: no reason to stop.
+  process.stdout.removeAllListeners("error").on("error", () => {});
   const { readConfigFile } = await import("../../config/config.js");
   const { config, warnings, source } = readConfigFile(options.config);
   const [{ checkHost }, { readHostFacts }, { createLogger }] = await Promise.all([
@@ -63,16 +53,18 @@ async function run(options: Options): Promise<void> {
   const hostWarnings = await checkHost(config, readHostFacts(), source);
   for (const warning of [...warnings, ...hostWarnings]) log.warn({ path: warning.path }, formatProblem(warning));
 
-  const { startDaemon } = (await import(DAEMON)) as DaemonModule;
+  const { startDaemon } = await import("../../daemon/daemon.js");
+  if (stop.isAsked) process.exit(EXIT_OK);
+  const fault = new Promise<Error>((resolve) => process.once("uncaughtException", resolve));
   let daemon: Daemon;
   try {
     daemon = await startDaemon(config, log);
   } catch (error) {
     process.exit(report(error));
   }
-  process.stdout.write(`${JSON.stringify({ ready: true, ...daemon.ready })}\n`);
+  if (!stop.isAsked) process.stdout.write(`${JSON.stringify({ ready: true, ...daemon.ready })}\n`);
 
-  const reason = await Promise.race([stop, daemon.failed]);
+  const reason = await Promise.race([stop.signal, daemon.failed, fault]);
   if (reason instanceof Error) log.fatal({ err: reason }, "failed, stopping");
   else log.info({ signal: reason }, "stopping");
   const isClean = await stopInTime(daemon);
@@ -80,14 +72,14 @@ async function run(options: Options): Promise<void> {
   process.exit(isClean && !(reason instanceof Error) ? EXIT_OK : EXIT_FAILURE);
 }
 
-/** The first signal that asks to stop; the second ends the process there and then. */
-function stopRequest(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let isAsked = false;
+/** The first signal asks to stop; the second ends the process there and then. */
+class StopRequest {
+  isAsked = false;
+  readonly signal = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        if (isAsked) process.exit(EXIT_FAILURE);
-        isAsked = true;
+        if (this.isAsked) process.exit(EXIT_FAILURE);
+        this.isAsked = true;
         resolve(signal);
       });
     }

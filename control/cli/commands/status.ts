@@ -1,0 +1,48 @@
+// vxlane status: is the daemon alive, what is it, how is it.
+
+import type { Command } from "commander";
+import type { StatusAnswer } from "../answers.js";
+import { addDaemonOptions, type DaemonOptions, get, socketOf } from "../client.js";
+import { duration, printJson, table } from "../table.js";
+
+export function addStatus(program: Command): void {
+  addDaemonOptions(program.command("status").description("show how the daemon is"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  vxlane status
+  vxlane status --socket /run/vxlane/api.sock --json
+
+Exits with 3 if no daemon answers.`,
+    )
+    .action(status);
+}
+
+async function status(options: DaemonOptions): Promise<void> {
+  const answer = await get<StatusAnswer>(await socketOf(options), "/v1/status");
+  if (options.json) printJson(answer);
+  else process.stdout.write(describe(answer));
+}
+
+function describe(answer: StatusAnswer): string {
+  const { underlay, offloads, sourcePorts, fdb } = answer;
+  const on = (isOn: boolean) => (isOn ? "on" : "off");
+  const facts = [
+    ["local", `${answer.local}, port ${answer.port}, source ports ${sourcePorts.min}-${sourcePorts.max}`],
+    ["underlay", `${underlay.driver}${underlay.interface === undefined ? "" : ` on ${underlay.interface}`}`],
+    ["offloads", `outer checksum ${on(offloads.outerChecksum)}, segmentation ${on(offloads.segmentation)}`],
+    ["networks", `${answer.networks}`],
+    ["ports", `${answer.ports}`],
+    ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],
+  ];
+  const lines = facts.map(([name = "", fact]) => `${name.padEnd(10)}${fact}\n`).join("");
+  const workers = answer.workers.map(({ id, state, busyRatio, restarts }) => [
+    id,
+    state,
+    `${Math.round(busyRatio * 100)} %`,
+    restarts,
+  ]);
+  const heading = ["WORKER", "STATE", "BUSY", "RESTARTS"];
+  return `vxlane ${answer.version}, up ${duration(answer.uptime)}\n${lines}\n${table(heading, workers)}`;
+}
