@@ -3,7 +3,7 @@
 
 import { hex, readBe16 } from "../support/bytes.js";
 import { PROTOCOL } from "../support/frames.js";
-import { type Parsed, type ParsedIp, parse } from "./parse.js";
+import { type ParsedIp, parse } from "./parse.js";
 import type { World } from "./world.js";
 
 /** Frames with the same key are one flow. Ports: of TCP, UDP and SCTP, when whole and in no fragment. */
@@ -13,27 +13,13 @@ export function flowKey(frame: Uint8Array): string {
   const { ip } = parsed;
   if (ip === undefined) return `l2 ${parsed.dst} ${parsed.src} ${parsed.ethertype}`;
   const pair = `${hex(ip.src)} ${hex(ip.dst)}`;
-  if (!hasPorts(frame, ip)) return `l3 ${pair} ${flowProtocol(frame, parsed)}`;
+  if (!hasPorts(frame, ip)) return `l3 ${pair} ${ip.protocol}`;
   return `l4 ${pair} ${ip.protocol} ${readBe16(frame, ip.l4)} ${readBe16(frame, ip.l4 + 2)}`;
 }
 
 function hasPorts(frame: Uint8Array, ip: ParsedIp): boolean {
   const known = ip.protocol === PROTOCOL.tcp || ip.protocol === PROTOCOL.udp || ip.protocol === PROTOCOL.sctp;
   return known && !ip.fragment && frame.length >= ip.l4 + 4;
-}
-
-/** For IPv6 fragments what every fragment of the packet shows: the next header of the fragment header. */
-function flowProtocol(frame: Uint8Array, { ip, l3 }: Parsed): number {
-  if (ip === undefined) return 0;
-  if (ip.version === 4 || !ip.fragment) return ip.protocol;
-  let at = l3 + 40;
-  let type = frame[l3 + 6];
-  while (type !== PROTOCOL.fragment) {
-    const length = type === PROTOCOL.auth ? (frame[at + 1] + 2) * 4 : (frame[at + 1] + 1) * 8;
-    type = frame[at];
-    at += length;
-  }
-  return frame[at];
 }
 
 const A = 0x6a09e667f3bcc909n;
@@ -54,7 +40,7 @@ export function flowHash(frame: Uint8Array): number {
     x = littleEndian(frame, 0, 8) * A + (littleEndian(frame, 8, 4) | (type << 32n)) * B;
   } else {
     const ports = hasPorts(frame, ip) ? littleEndian(frame, ip.l4, 4) : 0n;
-    const w = (BigInt(flowProtocol(frame, parsed)) << 32n) | ports;
+    const w = (BigInt(ip.protocol) << 32n) | ports;
     x = w * E;
     if (ip.version === 4) {
       x += (littleEndian(ip.src, 0, 4) | (littleEndian(ip.dst, 0, 4) << 32n)) * A;

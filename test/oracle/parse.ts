@@ -16,7 +16,7 @@ export interface ParsedIp {
   /** Not the first fragment: no transport header here. */
   readonly laterFragment: boolean;
   readonly dontFragment: boolean;
-  /** Behind all extension headers. */
+  /** Behind all extension headers; of a fragment the next header of its fragment header, as every fragment shows it. */
   readonly protocol: number;
   /** Offset in the frame of what `protocol` names. */
   readonly l4: number;
@@ -90,25 +90,26 @@ const OPTIONS = new Set<number>([
   PROTOCOL.shim6,
 ]);
 
+/** Our choice: who chains more has no ports to be told apart by. */
+const EXTENSIONS_MAX = 8;
+
 function parse6(frame: Uint8Array, l3: number): ParsedIp | undefined {
   if (frame.length < l3 + 40 || frame[l3] >>> 4 !== 6) return undefined;
   let protocol = frame[l3 + 6];
   let l4 = l3 + 40;
   let fragment = false;
   let laterFragment = false;
-  for (;;) {
+  for (let headers = 0; headers < EXTENSIONS_MAX; headers++) {
     const options = OPTIONS.has(protocol);
-    if (frame.length < l4 + 8 || laterFragment) break;
+    if (frame.length < l4 + 8 || fragment) break;
     if (protocol === PROTOCOL.fragment) {
       fragment = true;
       laterFragment = (readBe16(frame, l4 + 2) & 0xfff8) !== 0;
       protocol = frame[l4];
       l4 += 8;
     } else if (options || protocol === PROTOCOL.auth) {
-      const length = options ? (frame[l4 + 1] + 1) * 8 : (frame[l4 + 1] + 2) * 4;
-      if (frame.length < l4 + length) break;
       protocol = frame[l4];
-      l4 += length;
+      l4 += options ? (frame[l4 + 1] + 1) * 8 : (frame[l4 + 1] + 2) * 4;
     } else {
       break;
     }

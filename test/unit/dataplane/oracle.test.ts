@@ -60,12 +60,17 @@ describe("the builders", () => {
   });
 
   it("chain IPv6 extension headers", () => {
-    const extensions = [options6(0), options6(43, 2), auth6(), fragment6({ more: true }), options6(60)];
+    const extensions = [options6(0), options6(43, 2), auth6(), options6(60)];
     const frame = ethernet(MACS, ipv6({ src: "fd00::1", dst: "fd00::2", extensions }, tcp({ srcPort: 1, dstPort: 2 })));
     const parsed = parse(frame);
-    expect(parsed?.ip).toMatchObject({ protocol: PROTOCOL.tcp, fragment: true, laterFragment: false });
-    expect(parsed?.ip?.l4).toBe(14 + 40 + 8 + 16 + 24 + 8 + 8);
+    expect(parsed?.ip).toMatchObject({ protocol: PROTOCOL.tcp, fragment: false, l4: 14 + 40 + 8 + 16 + 24 + 8 });
     expect(parsed?.ip?.end).toBe(frame.length);
+  });
+
+  it("stop at an IPv6 fragment header", () => {
+    const extensions = [options6(0), fragment6({ more: true }), options6(60)];
+    const frame = ethernet(MACS, ipv6({ src: "fd00::1", dst: "fd00::2", extensions }, tcp({ srcPort: 1, dstPort: 2 })));
+    expect(parse(frame)?.ip).toMatchObject({ protocol: 60, fragment: true, laterFragment: false, l4: 14 + 40 + 8 + 8 });
   });
 
   it("stack VLAN tags", () => {
