@@ -14,7 +14,7 @@ const HALF = 2 ** 32;
 /** The u64 at `address`, a multiple of 8; rounded from 2^53 on. */
 export function readU64({ f64, u32 }: Views, address: number): number {
   const value = f64[address / 8] / UNIT;
-  return value < EXACT ? value : u32[address / 4 + 1] * HALF + u32[address / 4];
+  return value > 0 && value < EXACT ? value : u32[address / 4 + 1] * HALF + u32[address / 4];
 }
 
 /** Stores a whole number as u64. */

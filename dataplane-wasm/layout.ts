@@ -160,8 +160,8 @@ export const PORT_QUEUES_SIZE: usize = 4 * WORKERS_MAX; // of one port
 export const PORT_QUEUES_END: usize = PORT_QUEUES + PORT_QUEUES_SIZE * PORTS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
- * VTEPS. VTEP_POINTERS: u32 address of the record of each id, 0 none. VTEP_RECORDS: immutable once a pointer names them; control replaces a record by writing
- * another one and switching the pointer. VTEP_INDEX: u32 ids, open addressing by address; written under
+ * VTEPS. VTEP_POINTERS: u32 address of the record of each id, 0 none. VTEP_RECORDS: immutable once a pointer names them,
+ * but for FLAGS, which control changes by one store; control replaces a record by writing another one and switching the pointer. VTEP_INDEX: u32 ids, open addressing by address; written under
  * VTEP_LOCK, an id stored last; 0 free, VTEP_INDEX_DELETED a tombstone.
  *
  *   record  0 address (16, wire order, IPv4 mapped) | 16 id | 20 flags | 24 underlay | 28 outer length |

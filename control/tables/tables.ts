@@ -84,7 +84,7 @@ export class Tables {
     this.lists = new Lists(views);
     this.undertaker = new Undertaker(views, dataplane, this.epochs);
     const prefixes = new SystemPrefixes(views, this.lists, this.epochs);
-    this.vteps = new Vteps(views, dataplane, this.epochs, this.undertaker, prefixes);
+    this.vteps = new Vteps(views, dataplane, this.undertaker, prefixes);
     const reaches = new Reaches(views, dataplane, this.epochs, this.lists, this.vteps, prefixes);
     const registry = new Registry(reaches);
     this.fdb = new Fdb(views, dataplane);

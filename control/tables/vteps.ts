@@ -3,7 +3,8 @@
 // worker made on receipt, by a prefix of an allow list, are adopted here when somebody names them, and set free again
 // (not buried) when nobody does but a prefix still covers them: their frames keep flowing.
 //
-// A record is immutable, and a VTEP has two: so a rewrite waits until the one before it is an epoch old.
+// A record is immutable but for its flags: they are one word, stored at once, and nothing else of the record follows
+// from the two that change (SOURCE and LEARNED).
 
 import {
   CONTEXT_SCRATCH,
@@ -26,7 +27,6 @@ import { ADDRESS_LEN, formatAddress, isMapped } from "../address.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
-import type { Epochs } from "./epochs.js";
 import type { SystemPrefixes } from "./prefixes.js";
 import type { Undertaker } from "./undertaker.js";
 
@@ -42,24 +42,19 @@ interface Vtep {
   uses: number;
   /** Networks that allow it by name. */
   sources: number;
-  /** Begun by the last rewrite; undefined: the spare record has never been used. */
-  rewriteEpoch: number | undefined;
-  rewriteWaits: boolean;
 }
 
 export class Vteps {
   readonly #views: Views;
   readonly #dataplane: Dataplane;
-  readonly #epochs: Epochs;
   readonly #undertaker: Undertaker;
   readonly #prefixes: SystemPrefixes;
   readonly #idByText = new Map<string, number>();
   readonly #vteps = new Map<number, Vtep>();
 
-  constructor(views: Views, dataplane: Dataplane, epochs: Epochs, undertaker: Undertaker, prefixes: SystemPrefixes) {
+  constructor(views: Views, dataplane: Dataplane, undertaker: Undertaker, prefixes: SystemPrefixes) {
     this.#views = views;
     this.#dataplane = dataplane;
-    this.#epochs = epochs;
     this.#undertaker = undertaker;
     this.#prefixes = prefixes;
   }
@@ -146,7 +141,8 @@ export class Vteps {
     if (id === 0) throw new VxlaneError("ERR_LIMIT", `no room for another VTEP (${text})`);
     const ttl = group?.ttl ?? VTEP_TTL;
     const vtep = this.#add(id, address, text, group !== undefined, ttl);
-    if (ttl !== VTEP_TTL) this.#rewrite(vtep, flags);
+    // Nobody knows the id yet, so the spare record is free.
+    if (ttl !== VTEP_TTL) this.#dataplane.vtepRewrite(WORKER_CONTROL, id, flags, ttl);
     return vtep;
   }
 
@@ -157,26 +153,16 @@ export class Vteps {
   }
 
   #add(id: number, address: Uint8Array, text: string, group: boolean, ttl: number): Vtep {
-    const vtep = { id, address, group, ttl, uses: 0, sources: 0, rewriteEpoch: undefined, rewriteWaits: false };
+    const vtep = { id, address, group, ttl, uses: 0, sources: 0 };
     this.#vteps.set(id, vtep);
     this.#idByText.set(text, id);
     return vtep;
   }
 
-  /** Brings the record's flags to what uses, sources and prefixes say, now or an epoch later. */
+  /** Brings the record's flags to what uses, sources and prefixes say. */
   #refresh(vtep: Vtep): void {
-    if (this.#vteps.get(vtep.id) !== vtep || vtep.rewriteWaits) return;
-    const flags = this.#wantedFlags(vtep);
-    if (this.flags(vtep.id) === flags) return;
-    if (vtep.rewriteEpoch === undefined || this.#epochs.passed(vtep.rewriteEpoch)) {
-      this.#rewrite(vtep, flags);
-      return;
-    }
-    vtep.rewriteWaits = true;
-    this.#epochs.retire(() => {
-      vtep.rewriteWaits = false;
-      this.#refresh(vtep);
-    });
+    const pointer = this.#pointer(vtep.id);
+    if (pointer !== 0) Atomics.store(this.#views.u32, (pointer + VTEP_FLAGS) / 4, this.#wantedFlags(vtep));
   }
 
   #wantedFlags(vtep: Vtep): number {
@@ -184,11 +170,6 @@ export class Vteps {
     if (vtep.group) return family | VTEP_FLAG_GROUP;
     const source = vtep.sources > 0 || this.#prefixes.contains(vtep.address);
     return family | (source ? VTEP_FLAG_SOURCE : 0) | (vtep.uses === 0 ? VTEP_FLAG_LEARNED : 0);
-  }
-
-  #rewrite(vtep: Vtep, flags: number): void {
-    this.#dataplane.vtepRewrite(WORKER_CONTROL, vtep.id, flags, vtep.ttl);
-    vtep.rewriteEpoch = this.#epochs.bump();
   }
 
   #buryUnlessCovered(vtep: Vtep): void {
