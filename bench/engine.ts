@@ -93,7 +93,7 @@ export function vniOf(network: number): number {
   return FIRST_VNI + network;
 }
 
-/** @param entries a power of two, 64 to FDB_ENTRIES_MAX; `capacity` what the table is dimensioned for, if more */
+/** @param entries a power of two, 1024 to FDB_ENTRIES_MAX; `capacity` what the table is dimensioned for, if more */
 export async function createWorld(
   module: WebAssembly.Module,
   entries: number,

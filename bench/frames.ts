@@ -1,5 +1,7 @@
 // Input batches: 64-byte inner frames, four kinds in a random order (IPv4 and IPv6, TCP and UDP), between MACs that
 // the FDB knows, drawn evenly from all of its entries. (IPv6 with TCP takes 74 bytes at the least; the others have 64.)
+// A batch for encap comes from one port, as a worker reads one queue at a time, and goes to all VTEPs at random. In
+// batches for decap the sender (VTEP and network) changes at random, on average after RUN datagrams.
 //
 // `fill` puts a batch where a driver's receive would have put it, descriptors included. It starts from nothing every
 // time, so whatever the last batch left in the descriptors is gone, and it costs every contender the same. The same
@@ -28,6 +30,7 @@ import {
   macLow,
   NETWORK_COUNT,
   tunnelHeader,
+  VTEP_COUNT,
   vniOf,
   vtepAddress,
   vtepOf,
@@ -39,6 +42,8 @@ export type Direction = "encap" | "decap";
 const VXLAN_LEN = 8;
 const OUTER_SRC_PORT = 50000;
 const OUTER_TTL = 64;
+/** Our choice: receive coalescing hands datagrams over in runs, often longer ones than this. */
+export const RUN = 8;
 const DESC_WORDS = DESC_SIZE / 4;
 
 interface Kind {
@@ -83,6 +88,8 @@ export class FrameSource implements Source {
   readonly #remotes: number;
   readonly #tunnelHeaders: Uint32Array;
   #state: number;
+  #network = 1;
+  #vtep = 1;
 
   constructor(
     readonly world: World,
@@ -104,30 +111,46 @@ export class FrameSource implements Source {
   }
 
   fill(count: number): void {
+    this.#newSender();
     for (let i = 0; i < count; i++) this.#one(i);
   }
 
-  #one(i: number): void {
+  #newSender(): void {
     const random = this.#random();
+    this.#network = 1 + (random & (NETWORK_COUNT - 1));
+    this.#vtep = 1 + ((random >>> 8) & (VTEP_COUNT - 1));
+  }
+
+  #one(i: number): void {
+    const decap = this.direction === "decap";
+    const random = this.#random();
+    if (decap && ((random >>> 10) & (RUN - 1)) === 0) this.#newSender();
     const fresh = this.nextSource?.();
-    const network = 1 + ((fresh ?? random) & (NETWORK_COUNT - 1));
-    const local = this.#entry(0, this.#locals, network);
-    const remote = this.#entry(this.#locals, this.#remotes, network);
+    const network = fresh === undefined ? this.#network : 1 + (fresh & (NETWORK_COUNT - 1));
     const kind = KINDS[(random >>> 8) & 3];
     if (kind === undefined) return;
+    const source = fresh ?? (decap ? this.#remoteOf(network, this.#vtep) : this.#local(network));
+    const destination = decap ? this.#local(network) : this.#remote(network);
     const buffer = this.#buffers + i * BUFFER_SIZE;
-    const decap = this.direction === "decap";
-    const source = fresh ?? (decap ? remote : local);
-    this.#frame(buffer + HEADROOM, kind, source, decap ? local : remote, random);
+    this.#frame(buffer + HEADROOM, kind, source, destination, random);
     this.#descriptor(i, buffer, kind.length, decap ? 0 : network);
     if (decap) this.#datagram(i, buffer, network, vtepOf(source));
   }
 
-  /** An entry of that network, evenly drawn from `count` entries that start at `first`. */
-  #entry(first: number, count: number, network: number): number {
-    const places = count / NETWORK_COUNT;
-    const place = Math.floor((this.#random() / 2 ** 32) * places);
-    return first + place * NETWORK_COUNT + network - 1;
+  #local(network: number): number {
+    return network - 1 + this.#below(this.#locals / NETWORK_COUNT) * NETWORK_COUNT;
+  }
+
+  #remote(network: number): number {
+    return this.#locals + network - 1 + this.#below(this.#remotes / NETWORK_COUNT) * NETWORK_COUNT;
+  }
+
+  /** One behind that VTEP: every NETWORK_COUNT * VTEP_COUNT-th entry is. */
+  #remoteOf(network: number, vtep: number): number {
+    const step = NETWORK_COUNT * VTEP_COUNT;
+    const place = (vtep - 1) * NETWORK_COUNT + network - 1;
+    const skipped = Math.ceil(Math.max(0, this.#locals - place) / step);
+    return place + (skipped + this.#below(this.world.entries / step - skipped)) * step;
   }
 
   #frame(at: number, kind: Kind, source: number, destination: number, random: number): void {
@@ -163,6 +186,10 @@ export class FrameSource implements Source {
     u32[start + DESC_OUTER_PORT / 4] = OUTER_SRC_PORT | (OUTER_TTL << 24);
     u32[start + DESC_OUTER_ADDRESS / 4 + 2] = MAPPED;
     u32[start + DESC_OUTER_ADDRESS / 4 + 3] = vtepAddress(vtep);
+  }
+
+  #below(limit: number): number {
+    return Math.floor((this.#random() / 2 ** 32) * limit);
   }
 
   /** xorshift32. */

@@ -10,6 +10,7 @@ import { spread } from "./measure.js";
 export const BATCH = 64;
 /** Batches whose times are added up; the value of a measurement is the median of its blocks, so that a preemption spoils one. */
 const BLOCK = 64;
+const OVERHEAD_BLOCKS = 200;
 
 export interface Timed {
   /** Nanoseconds a frame. */
@@ -48,16 +49,19 @@ export function timeBatches(contender: Contender, source: Source, seconds: numbe
   };
 }
 
-/** Cost of two clock readings around nothing, or around a call that does nothing. */
+/** Cost of two clock readings around nothing, or around a call that does nothing: the median of blocks, too. */
 function overheadNs({ nothing = NOTHING }: Contender, worker: number): number {
-  const rounds = 20_000;
-  let spent = 0;
-  for (let n = 0; n < rounds; n++) {
-    const before = process.hrtime.bigint();
-    nothing(worker, BATCH);
-    spent += Number(process.hrtime.bigint() - before);
+  const blocks: number[] = [];
+  for (let block = 0; block < OVERHEAD_BLOCKS; block++) {
+    let spent = 0;
+    for (let n = 0; n < BLOCK; n++) {
+      const before = process.hrtime.bigint();
+      nothing(worker, BATCH);
+      spent += Number(process.hrtime.bigint() - before);
+    }
+    blocks.push(spent / BLOCK);
   }
-  return spent / rounds;
+  return spread(blocks)?.median ?? 0;
 }
 
 const NOTHING: Batch = (worker, count) => worker + count;

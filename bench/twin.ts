@@ -38,7 +38,7 @@ function sources(): string | undefined {
 }
 
 /** Compiles the twin. @returns the path of the library, gone when the run ends. @throws with gcc's words */
-export async function buildTwin(run: Run): Promise<string> {
+async function buildTwin(run: Run): Promise<string> {
   const missing = twinMissing();
   const folder = sources();
   if (missing !== undefined || folder === undefined) throw new Error(missing);
@@ -46,8 +46,26 @@ export async function buildTwin(run: Run): Promise<string> {
   run.defer(() => rm(output, { recursive: true, force: true }));
   await writeFile(join(output, "layout.h"), layoutHeader());
   const library = join(output, "twin.so");
-  await promisify(execFile)("gcc", [...FLAGS, "-I", output, "-o", library, join(folder, "twin.c")]);
+  try {
+    await promisify(execFile)("gcc", [...FLAGS, "-I", output, "-o", library, join(folder, "twin.c")]);
+  } catch (error) {
+    const words = (error as { stderr?: string }).stderr ?? String(error);
+    throw new Error(
+      `the C twin does not compile: ${words.split("\n").find((line) => line.includes("error")) ?? words}`,
+    );
+  }
   return library;
+}
+
+/** The library, or why there is none. */
+export async function tryTwin(run: Run): Promise<{ library?: string; missing: string }> {
+  const missing = twinMissing();
+  if (missing !== undefined) return { missing };
+  try {
+    return { library: await buildTwin(run), missing: "" };
+  } catch (error) {
+    return { missing: (error as Error).message };
+  }
 }
 
 /** Loads the twin in this thread, over one memory. The library itself knows one memory a process. */

@@ -6,13 +6,13 @@
 import { compileDataplane } from "../../control/dataplane.js";
 import { type Contender, TWIN, twinContender, WASM, wasmContender } from "../contender.js";
 import { createWorld, type World } from "../engine.js";
-import { type Direction, FrameSource } from "../frames.js";
+import { type Direction, FrameSource, RUN } from "../frames.js";
 import { assertIdentical } from "../identical.js";
 import type { Measure } from "../measure.js";
 import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
 import { runThreads } from "../threads.js";
 import { breath, timeBatches } from "../timing.js";
-import { buildTwin, twinMissing } from "../twin.js";
+import { tryTwin, twinMissing } from "../twin.js";
 
 const SIZES = [1024, 65536, 1048576] as const;
 const DIRECTIONS = ["encap", "decap"] as const;
@@ -44,22 +44,14 @@ function plan({ rounds, seconds }: Settings): Plan {
 
 async function run(run: Run): Promise<void> {
   const module = await compileDataplane();
-  let library: string | undefined;
-  let missing = twinMissing();
-  try {
-    if (missing === undefined) library = await buildTwin(run);
-  } catch (error) {
-    missing = `the C twin does not compile: ${(error as Error).message.split("\n")[0]}`;
-  }
-  const reason = missing ?? "no library";
-  for (const entries of SIZES) await measureSize(run, module, entries, library, reason);
-  await measureTwo(run, module, library, reason);
+  const { library, missing } = await tryTwin(run);
+  for (const entries of SIZES) await measureSize(run, module, entries, library, missing);
+  await measureTwo(run, module, library, missing);
   run.note(
     "ns a frame: batches of 64, batch function and settle; filling the inputs, the clock and the call into C are taken off",
   );
-  run.note(
-    "each frame: random network of 8, VTEP of 64, MACs drawn from all entries; outer UDP checksum on; learning on, all sources known",
-  );
+  run.note("8 networks, 64 VTEPs, MACs drawn evenly from all entries; outer UDP checksum on; learning on, all known");
+  run.note(`encap: a batch from one port to random VTEPs; decap: the sender changes every ${RUN} datagrams on average`);
 }
 
 function name(entries: number): string {

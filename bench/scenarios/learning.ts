@@ -22,7 +22,7 @@ import { type Direction, FrameSource, type Source } from "../frames.js";
 import type { Measure } from "../measure.js";
 import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
 import { breath, timeBatches } from "../timing.js";
-import { buildTwin, twinMissing } from "../twin.js";
+import { tryTwin, twinMissing } from "../twin.js";
 
 const DIRECTIONS = ["encap", "decap"] as const;
 const WORKER = 0;
@@ -51,12 +51,8 @@ function plan({ rounds, seconds }: Settings): Plan {
 async function run(run: Run): Promise<void> {
   const world = await createWorld(await compileDataplane(), KNOWN, CAPACITY);
   const contenders: Contender[] = [wasmContender(world)];
-  let missing = twinMissing();
-  try {
-    if (missing === undefined) contenders.push(twinContender(await buildTwin(run), world));
-  } catch (error) {
-    missing = `the C twin does not compile: ${(error as Error).message.split("\n")[0]}`;
-  }
+  const { library, missing } = await tryTwin(run);
+  if (library !== undefined) contenders.push(twinContender(library, world));
   for (const direction of DIRECTIONS) {
     const measure = run.measure({
       id: `learn-${direction}`,
@@ -66,7 +62,7 @@ async function run(run: Run): Promise<void> {
       baseline: TWIN,
     });
     run.floor({ measure, contender: WASM, of: "value", relation: "at least", limit: PER_SECOND_MIN });
-    if (missing !== undefined) measure.absent(TWIN, missing);
+    if (library === undefined) measure.absent(TWIN, missing);
     await time(run, world, contenders, direction, measure);
   }
   run.note("the whole work of a frame and its insertion; the table fills from empty to its capacity, then is emptied");

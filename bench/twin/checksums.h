@@ -28,10 +28,14 @@ static inline u32 checksum_offset(u64 inner) {
   return protocol == PROTOCOL_UDP && len >= UDP_LEN ? UDP_CHECKSUM : 0;
 }
 
+static inline u64 halves(u64 word) { return (word >> 32) + (word & 0xffffffff); }
+
 static inline u64 pseudo_sum(const u8 *frame, u64 inner) {
   const u8 *ip = frame + inner_l3(inner);
-  u64 initial = (u64)wire16(inner_protocol(inner)) + wire16(inner_l4_len(inner));
-  return inner_kind(inner) == L3_IPV4 ? sum_bytes(ip + IPV4_SRC, 8, initial) : sum_bytes(ip + IPV6_SRC, 32, initial);
+  u64 initial = wire16(inner_protocol(inner)) + wire16(inner_l4_len(inner));
+  if (inner_kind(inner) == L3_IPV4) return initial + halves(ld64(ip + IPV4_SRC));
+  return initial + halves(ld64(ip + IPV6_SRC)) + halves(ld64(ip + IPV6_SRC + 8)) + halves(ld64(ip + IPV6_DST)) +
+         halves(ld64(ip + IPV6_DST + 8));
 }
 
 static inline bool checksum_unfinished(const u8 *frame, u64 inner) {

