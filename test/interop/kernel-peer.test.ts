@@ -6,7 +6,7 @@
 import { expect, test } from "vitest";
 import { vxlane } from "../support/daemon.js";
 import { createLab, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
-import { allTraffic, broadcastReaches, reachable, tcpOneWay } from "./traffic.js";
+import { allTraffic, broadcastReaches, reachable, tcpOneWay, udpOneWay } from "./traffic.js";
 
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
 const VNI = 100;
@@ -37,11 +37,17 @@ test.each([4, 6] as const)("super-frames with IPv%i inside arrive whole", async 
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(kernel, ours, family);
-  const capture = await a.agent.call("capture", [UNDERLAY]);
-  await tcpOneWay(kernel, ours, family, 3_000_000);
-  const frames = (await a.agent.call("caught", capture)).filter(({ outgoing }) => !outgoing);
-  const largest = Math.max(...frames.map(({ data }) => data.length));
-  expect(largest, "bytes of the largest frame that the veth delivered").toBeGreaterThan(20_000);
+  const sends = {
+    tcp: () => tcpOneWay(kernel, ours, family, 3_000_000),
+    "a UDP train": () => udpOneWay(kernel, ours, family, Array(20).fill(1200), 1200),
+  };
+  for (const [what, send] of Object.entries(sends)) {
+    const capture = await a.agent.call("capture", [UNDERLAY]);
+    await send();
+    const frames = (await a.agent.call("caught", capture)).filter(({ outgoing }) => !outgoing);
+    const largest = Math.max(...frames.map(({ data }) => data.length));
+    expect(largest, `bytes of the largest frame that the veth delivered, ${what}`).toBeGreaterThan(20_000);
+  }
 });
 
 test("iperf3 finds no fault either", async () => {

@@ -147,7 +147,7 @@ export async function openOverlay(
   quiet = false,
 ): Promise<void> {
   if (quiet) await host.ns.sysctl(`net/ipv6/conf/${device}/disable_ipv6=1`);
-  const addresses = quiet ? [] : [`addr add ${ipv4}/24 dev ${device}`, `addr add ${ipv6}/64 dev ${device}`];
+  const addresses = quiet ? [] : [`addr add ${ipv4}/24 dev ${device}`, `addr add ${ipv6}/64 dev ${device} nodad`];
   await host.ns.ip(`link set ${device} up`, ...addresses);
 }
 

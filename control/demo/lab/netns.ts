@@ -139,7 +139,10 @@ export class Lab {
   async link(a: LinkEnd, b: LinkEnd, mtu = 1500): Promise<void> {
     await a.host.ip(`link add ${a.name} mtu ${mtu} type veth peer name ${b.name} mtu ${mtu} netns ${b.host.name}`);
     for (const end of [a, b]) {
-      const addresses = (end.addresses ?? []).map((address) => `addr add ${address} dev ${end.name}`);
+      // nodad: without it an IPv6 address stays tentative for a moment, accept_dad or not, and bind refuses it.
+      const addresses = (end.addresses ?? []).map(
+        (address) => `addr add ${address} dev ${end.name}${address.includes(":") ? " nodad" : ""}`,
+      );
       await end.host.ip(`link set ${end.name} up`, ...addresses);
     }
   }
