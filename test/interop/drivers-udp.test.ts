@@ -12,7 +12,7 @@ import { decode } from "../support/decode.js";
 import { ethernet, ipv4, ipv6, udp } from "../support/frames.js";
 import { createLab, type Host, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
 import { drops, writeOutput } from "../unit/drivers/support.js";
-import { namespaceFile, openDescriptors, receiveAll, receiveInputs } from "./driver-lab.js";
+import { namespaceFile, receiveAll, receiveInputs } from "./driver-lab.js";
 
 const PORT = 4789;
 const MAC = "02:00:00:00:00:01";
@@ -258,43 +258,5 @@ describe.each(families)("sending over IPv$family", ({ family }) => {
     const dropped = Number(/dropped (\d+)/.exec(statistics)?.[1]);
     expect(dropped).toBeGreaterThanOrEqual(100 - sent);
     expect(dropped).toBeLessThan(100 - sent + 5); // the host's own chatter suffers too
-  });
-});
-
-describe("opening", () => {
-  test("names the kernel's vxlan device, or the process, that has the port", async () => {
-    const [a] = await twoHosts(await createLab());
-    const device = await kernelVxlan(a, { vni: 5, overlay: overlayAddress(1), quiet: true });
-    const before = openDescriptors();
-    const taken = (holder: string) =>
-      expect.objectContaining({
-        code: "ERR_HOST_PORT_TAKEN",
-        message: `UDP port ${PORT} on ${a.address} is taken by ${holder}`,
-      });
-    expect(() => underlayOf(a)).toThrow(taken(`the kernel's vxlan device ${device.device}`));
-    expect(openDescriptors()).toEqual(before);
-    await a.ns.ip(`link delete ${device.device}`);
-    const underlay = underlayOf(a);
-    expect(() => underlayOf(a)).toThrow(taken(`node (process ${process.pid})`));
-    underlay.close();
-    expect(openDescriptors()).toEqual(before);
-  });
-
-  test("says that an IPv6 address is still being checked for duplicates", async () => {
-    const [a] = await twoHosts(await createLab(), { family: 6 });
-    await a.ns.sysctl("net/ipv6/conf/all/accept_dad=1", `net/ipv6/conf/${UNDERLAY}/accept_dad=1`);
-    await a.ns.sysctl(`net/ipv6/conf/${UNDERLAY}/dad_transmits=100`);
-    await a.ns.ip(`addr add fd99::77/64 dev ${UNDERLAY}`);
-    expect(() => underlayOf(a, { local: "fd99::77" })).toThrow(/fd99::77 cannot be used yet/);
-  });
-
-  test("refuses an address or an interface that the host does not have", async () => {
-    const [a] = await twoHosts(await createLab());
-    expect(() => underlayOf(a, { local: "192.0.2.77" })).toThrow(
-      expect.objectContaining({ code: "ERR_HOST_ADDRESS", message: "this host does not have the address 192.0.2.77" }),
-    );
-    expect(() => underlayOf(a, { interface: "eth7" })).toThrow(
-      expect.objectContaining({ code: "ERR_HOST_INTERFACE", message: "there is no interface eth7" }),
-    );
   });
 });

@@ -1,23 +1,14 @@
 // The tap driver with real TAP devices: how they are made, taken over and removed, and what frames look like on
 // their way between the host's network stack and a worker's descriptors.
 
-import { readlinkSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { formatAddress, parseAddress } from "../../control/address.js";
 import { TapPorts } from "../../control/drivers/tap.js";
-import {
-  inNamespace,
-  listInterfaces,
-  lookUpRoute,
-  openTap,
-  type Tap,
-  type TapOptions,
-} from "../../control/linux/index.js";
+import { openTap, type Tap, type TapOptions } from "../../control/linux/index.js";
 import { createMemory } from "../../control/memory.js";
 import { SEND_DOWN, SEND_OK, VIRTIO_FLAG_NEEDS_CSUM } from "../../dataplane-wasm/layout.js";
 import { filler, hex } from "../support/bytes.js";
 import { anything, ethernet, ipv4, udp } from "../support/frames.js";
-import { createLab, type Host, twoHosts, UNDERLAY } from "../support/netns.js";
+import { createLab, type Host, twoHosts } from "../support/netns.js";
 import { drops, setQueue, writeOutput } from "../unit/drivers/support.js";
 import { namespaceFile, openDescriptors, receiveAll, receiveInputs } from "./driver-lab.js";
 
@@ -273,46 +264,5 @@ describe("frames", () => {
     expect(drops(memory, 0, 0, 1)).toEqual([SEND_DOWN]);
     await receiveAll(memory, 0, () => driver.receive(port, 8));
     expect(driver.receiveErrno).not.toBe(0);
-  });
-});
-
-describe("namespaces", () => {
-  test("are left again, whatever happens inside", async () => {
-    const host = await oneHost();
-    const own = readlinkSync("/proc/thread-self/ns/net");
-    const inside = inNamespace(namespaceFile(host), () => readlinkSync("/proc/thread-self/ns/net"));
-    expect(inside).not.toBe(own);
-    const fail = () => {
-      throw new Error("inside");
-    };
-    expect(() => inNamespace(namespaceFile(host), fail)).toThrow("inside");
-    expect(() => inNamespace(namespaceFile(host), async () => 0)).toThrow("must not wait");
-    expect(readlinkSync("/proc/thread-self/ns/net")).toBe(own);
-  });
-
-  test("have interfaces of their own, up or down, and routes", async () => {
-    const host = await oneHost();
-    const netns = namespaceFile(host);
-    await host.ns.ip(
-      "link add quiet0 type bridge",
-      `route add 198.51.100.0/24 via 10.99.0.2`,
-      `route add 198.51.100.7 via 10.99.0.2 mtu 1300`,
-    );
-    const links = listInterfaces(netns);
-    expect(links.find(({ name }) => name === "quiet0")).toMatchObject({ kind: "bridge", isUp: false, addresses: [] });
-    const under = links.find(({ name }) => name === UNDERLAY);
-    expect(under).toMatchObject({ kind: "veth", isUp: true, mtu: 1500 });
-    expect(under?.addresses.map(({ address, prefixLength }) => `${formatAddress(address)}/${prefixLength}`)).toContain(
-      `${host.address}/24`,
-    );
-
-    const way = (text: string) => lookUpRoute(parseAddress(text) ?? new Uint8Array(16), undefined, netns);
-    const direct = way("10.99.0.2");
-    expect(direct).toMatchObject({ interface: UNDERLAY, index: under?.index, mtu: 1500, isLocal: false });
-    expect(formatAddress(direct.source ?? new Uint8Array(16))).toBe(host.address);
-    expect(direct.gateway).toBeUndefined();
-    expect(formatAddress(way("198.51.100.1").gateway ?? new Uint8Array(16))).toBe("10.99.0.2");
-    expect([way("198.51.100.1").mtu, way("198.51.100.7").mtu]).toEqual([1500, 1300]);
-    expect(() => way("203.0.113.1")).toThrow(expect.objectContaining({ call: "RTM_GETROUTE", code: "ENETUNREACH" }));
   });
 });
