@@ -39,12 +39,10 @@ export async function get<T>(socketPath: string, path: string): Promise<T> {
 
 /** The objects of a JSON array that the API streams, one by one. @throws as `get` */
 export async function* getItems<T>(socketPath: string, path: string): AsyncGenerator<T> {
-  const answer = await open(socketPath, path);
-  answer.setEncoding("utf8");
   const splitter = new ItemSplitter();
-  for await (const chunk of answer) for (const item of splitter.push(String(chunk))) yield parse<T>(item);
-  if (!answer.complete)
-    throw new VxlaneError("ERR_NO_DAEMON", `the daemon at ${socketPath} went away while it answered`);
+  for await (const chunk of chunks(await open(socketPath, path))) {
+    for (const item of splitter.push(chunk)) yield parse<T>(item);
+  }
 }
 
 /** Cuts a stream of objects (in an array, or a line each) into the text of each object. */
@@ -116,10 +114,18 @@ async function refuse(answer: IncomingMessage, path: string): Promise<VxlaneErro
 }
 
 async function text(answer: IncomingMessage): Promise<string> {
-  answer.setEncoding("utf8");
   let body = "";
-  for await (const chunk of answer) body += String(chunk);
+  for await (const chunk of chunks(answer)) body += chunk;
   return body;
+}
+
+async function* chunks(answer: IncomingMessage): AsyncGenerator<string> {
+  answer.setEncoding("utf8");
+  try {
+    for await (const chunk of answer) yield String(chunk);
+  } catch (error) {
+    throw new VxlaneError("ERR_NO_DAEMON", "the daemon went away while it answered", { cause: error });
+  }
 }
 
 function parse<T>(body: string): T {

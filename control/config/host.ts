@@ -70,8 +70,11 @@ export async function checkHost(
 function checkPrivileges(facts: HostFacts, problems: Problems): void {
   const missing = facts.missingPrivileges();
   if (missing.length === 0) return;
-  problems.error("ERR_PRIVILEGE", [], `this process lacks ${missing.join(", ")}`, {
-    value: null,
+  // Not of the file: without a place.
+  problems.errors.push({
+    code: "ERR_PRIVILEGE",
+    path: "",
+    message: `this process lacks ${missing.join(", ")}`,
     allowed: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW (systemd: AmbientCapabilities) and /dev/net/tun",
   });
 }

@@ -1,0 +1,200 @@
+// The commands that ask a daemon, against a double of it: what they print, and what they exit with.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { daemonDouble, directory, MAIN, sendProblem, vxlane } from "./command.js";
+
+const STATUS = {
+  version: "9.8.7",
+  uptime: 93784,
+  local: "10.99.0.1",
+  port: 4789,
+  sourcePorts: { min: 49152, max: 65535 },
+  underlay: { driver: "udp", interface: "eth0" },
+  offloads: { outerChecksum: true, segmentation: false },
+  workers: [{ id: 0, state: "asleep", busyRatio: 0.256, restarts: 3 }],
+  networks: 2,
+  ports: 5,
+  fdb: { entries: 7, capacity: 65536 },
+};
+
+const counts = (received: number) => ({
+  received,
+  frames: received - 3,
+  bytes: 6400,
+  flooded: 1,
+  dropped: { too_big: 2, filtered: 1 },
+});
+const STATS = {
+  totals: { encap: counts(103), decap: counts(203), local: 0 },
+  networks: [{ vni: 100, name: "blue", encap: counts(103), decap: counts(203), local: 0 }],
+  unknown: { encap: { received: 0, dropped: {} }, decap: { received: 4, dropped: { unknown_vni: 4 } } },
+  vteps: [
+    {
+      address: "10.99.0.2",
+      encap: { frames: 100, bytes: 9, dropped: 0 },
+      decap: { frames: 200, bytes: 9, dropped: 1 },
+    },
+  ],
+  drops: [
+    { vni: 100, direction: "encap", reason: "too_big", frames: 2 },
+    { vni: null, direction: "decap", reason: "unknown_vni", frames: 4 },
+  ],
+  eventsLost: 0,
+};
+
+const FDB = [
+  { mac: "02:00:00:00:00:01", port: "blue0", kind: "static", age: 0 },
+  { mac: "02:00:00:00:00:02", vtep: "10.99.0.2", kind: "learned", age: 17 },
+  { mac: "02:00:00:00:00:03", vtep: "10.99.0.3", kind: "learned", age: 4 },
+];
+
+const answers = {
+  "/v1/status": STATUS,
+  "/v1/stats": STATS,
+  "/v1/networks": [
+    { vni: 100, name: "blue" },
+    { vni: 200, name: "red" },
+  ],
+  "/v1/networks/100/fdb": FDB,
+  "/v1/networks/200/fdb": [],
+};
+
+test("status", async () => {
+  const socket = await daemonDouble(answers);
+  const { code, stdout, stderr } = await vxlane("status", "--socket", socket);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^vxlane 9\.8\.7, up 1 d 2 h\n/);
+  expect(stdout).toMatch(/10\.99\.0\.1.*4789.*49152-65535/);
+  expect(stdout).toMatch(/7 of 65536/);
+  expect(stdout).toMatch(/^ +0 +asleep +26 % +3$/m);
+  expect(JSON.parse((await vxlane("status", "--json", "--socket", socket)).stdout)).toEqual(STATUS);
+});
+
+test("stats", async () => {
+  const socket = await daemonDouble(answers);
+  const { code, stdout } = await vxlane("stats", "-s", socket);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^100 +blue +encap +103 +100 +0 +3 +1 +6400$/m);
+  expect(stdout).toMatch(/^10\.99\.0\.2 +decap +200 +1 +9$/m);
+  expect(stdout).toMatch(/^- +decap +unknown_vni +4$/m);
+  expect(JSON.parse((await vxlane("stats", "--json", "-s", socket)).stdout)).toEqual(STATS);
+});
+
+describe("fdb show", () => {
+  test("all networks, one, and by filters", async () => {
+    const socket = await daemonDouble(answers);
+    const show = async (...args: string[]) => {
+      const { code, stdout } = await vxlane("fdb", "show", "--socket", socket, "--json", ...args);
+      expect(code).toBe(0);
+      return (JSON.parse(stdout) as { mac: string }[]).map(({ mac }) => mac.slice(-1)).join("");
+    };
+    expect(await show()).toBe("123");
+    expect(await show("100")).toBe("123");
+    expect(await show("200")).toBe("");
+    expect(await show("100", "--kind", "learned")).toBe("23");
+    expect(await show("--vtep", "10.99.0.3")).toBe("3");
+    expect(await show("--mac", "02:00:00:00:00:01")).toBe("1");
+    expect(await show("--kind", "static", "--vtep", "10.99.0.3")).toBe("");
+  });
+
+  test("as a table", async () => {
+    const { stdout } = await vxlane("fdb", "show", "100", "--socket", await daemonDouble(answers));
+    expect(stdout.split("\n").map((line) => line.trim().split(/ {2,}/))).toEqual([
+      ["VNI", "MAC", "KIND", "AGE", "BEHIND"],
+      ["100", "02:00:00:00:00:01", "static", "-", "port blue0"],
+      ["100", "02:00:00:00:00:02", "learned", "17 s", "vtep 10.99.0.2"],
+      ["100", "02:00:00:00:00:03", "learned", "4 s", "vtep 10.99.0.3"],
+      [""],
+    ]);
+  });
+
+  test("a hundred thousand entries in chunks of any size", async () => {
+    const entries = Array.from({ length: 100_000 }, (_, i) => ({ ...FDB[1], mac: `02:00:00:${i}`, age: i }));
+    const body = `[${entries.map((entry) => JSON.stringify(entry)).join(",\n")}]\n`;
+    const socket = await daemonDouble({
+      "/v1/networks/7/fdb": (_request: unknown, response: { write(text: string): void; end(): void }) => {
+        for (let at = 0; at < body.length; at += 65_537) response.write(body.slice(at, at + 65_537));
+        response.end();
+      },
+    });
+    const { code, stdout } = await vxlane("fdb", "show", "7", "--json", "--socket", socket);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(entries.map((entry) => ({ vni: 7, ...entry })));
+  });
+
+  test("a reader that has seen enough ends it quietly", async () => {
+    const line = `${JSON.stringify(FDB[0])},\n`;
+    const socket = await daemonDouble({
+      "/v1/networks/7/fdb": (_request: unknown, response: { write(text: string): void; end(): void }) => {
+        response.write(`[${line.repeat(200_000)}`);
+        response.end(`${JSON.stringify(FDB[0])}]`);
+      },
+    });
+    const child = spawn(process.execPath, [MAIN, "fdb", "show", "7", "--socket", socket]);
+    let stderr = "";
+    child.stderr.on("data", (text) => {
+      stderr += String(text);
+    });
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    const [code] = await once(child, "exit");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+});
+
+describe("exit codes", () => {
+  test.each([["status"], ["stats"], ["fdb show"], ["fdb show 1"]])("%s without a daemon: 3", async (command) => {
+    const { code, stdout, stderr } = await vxlane(...command.split(" "), "--socket", join(directory(), "none.sock"));
+    expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toMatch(/^vxlane: no daemon answers at .*none\.sock/);
+  });
+
+  test("a network that is not there: 4", async () => {
+    const { code, stderr } = await vxlane("fdb", "show", "7", "--socket", await daemonDouble(answers));
+    expect({ code, stderr }).toEqual({ code: 4, stderr: "vxlane: there is no /v1/networks/7/fdb\n" });
+  });
+
+  test.each([
+    ["ERR_CONFLICT", 409, 5],
+    ["ERR_PRIVILEGE", 403, 77],
+    ["ERR_USAGE", 400, 2],
+    ["ERR_FAILURE", 500, 1],
+    ["ERR_OF_TOMORROW", 418, 1],
+  ])("%s: as the table says", async (code, status, exit) => {
+    const refuse = (_request: unknown, response: Parameters<typeof sendProblem>[0]) =>
+      sendProblem(response, status, code, "so");
+    const result = await vxlane("status", "--socket", await daemonDouble({ "/v1/status": refuse }));
+    expect(result.code).toBe(exit);
+    expect(result.stderr).toContain("so");
+  });
+
+  test("something else than vxlane on the socket: 1", async () => {
+    const babble = (_request: unknown, response: { end(text: string): void }) => response.end("<html>");
+    const { code, stderr } = await vxlane("status", "--socket", await daemonDouble({ "/v1/status": babble }));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^vxlane: [^\n]*JSON[^\n]*\n$/);
+  });
+
+  test("a daemon that dies while it answers: 3", async () => {
+    const socket = await daemonDouble({
+      "/v1/networks/7/fdb": (
+        _request: unknown,
+        response: { write(text: string, then: () => void): void; destroy(): void },
+      ) => {
+        response.write(`[${JSON.stringify(FDB[0])},`, () => response.destroy());
+      },
+    });
+    expect((await vxlane("fdb", "show", "7", "--socket", socket)).code).toBe(3);
+  });
+});
+
+test("--config names the socket", async () => {
+  const socket = await daemonDouble(answers);
+  const file = join(directory(), "vxlane.yaml");
+  writeFileSync(file, `local: 10.0.0.1\napi: { socket: ${socket} }\n`);
+  expect((await vxlane("status", "--config", file)).code).toBe(0);
+});
