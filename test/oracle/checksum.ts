@@ -5,13 +5,11 @@
 
 /** One's complement sum of big-endian 16-bit words, folded; an odd last byte counts as the high half of a word. */
 export function sum16(...parts: readonly Uint8Array[]): number {
-  let sum = 0;
+  let sum = 0; // exact: 64 KiB of all ones are far below 2^53
   for (const part of parts) {
-    for (let i = 0; i < part.length; i += 2) {
-      sum += part[i] * 256 + (i + 1 < part.length ? part[i + 1] : 0);
-      sum = (sum % 65536) + Math.floor(sum / 65536);
-    }
+    for (let i = 0; i < part.length; i += 2) sum += part[i] * 256 + (i + 1 < part.length ? part[i + 1] : 0);
   }
+  while (sum > 0xffff) sum = (sum % 65536) + Math.floor(sum / 65536);
   return sum;
 }
 

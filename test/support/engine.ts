@@ -117,10 +117,11 @@ export class Engine {
     const ptr = this.frameAt(index) - lead;
     const end = ptr + item.bytes.length;
     const broken: number[] = [];
-    for (let at = this.buffer(index) + 4; at < this.guardEnd(index, end); at++) {
-      if (at >= ptr - headers && at < end) continue;
-      if (this.shared.u8[at] !== GUARD) broken.push(at - this.frameAt(index));
-    }
+    const check = (from: number, to: number) => {
+      for (let at = from; at < to; at++) if (this.shared.u8[at] !== GUARD) broken.push(at - this.frameAt(index));
+    };
+    check(this.buffer(index) + 4, ptr - headers);
+    check(end, this.guardEnd(index, end));
     return broken;
   }
 

@@ -9,7 +9,7 @@ import type { EncapInput, Output } from "../oracle/encap.js";
 import { Model, type Send } from "../oracle/model.js";
 import { finish } from "../oracle/virtio.js";
 import type { World } from "../oracle/world.js";
-import { concat, hex } from "./bytes.js";
+import { concat } from "./bytes.js";
 import { decode, decodeOuter, expectBytes } from "./decode.js";
 import { Engine, type EngineOutput, type Placed } from "./engine.js";
 import { FDB_BUCKETS } from "./load.js";
@@ -80,7 +80,8 @@ export class Pair {
     for (const [i, item] of items.entries()) engine.place(i, item, lead);
     const outputs = engine.run(direction, items.length, send);
     for (const [i, item] of items.entries()) {
-      expect(engine.brokenGuards(i, item, lead, direction === "encap" ? HEADER_ROOM : 0)).toEqual([]);
+      const broken = engine.brokenGuards(i, item, lead, direction === "encap" ? HEADER_ROOM : 0);
+      if (broken.length > 0) expect.fail(`input ${i}: written outside the frame, at ${broken.join(", ")}`);
     }
     return outputs;
   }
@@ -99,8 +100,7 @@ export function compare(actual: readonly EngineOutput[], expected: readonly Outp
       expectBytes(concat(got.header, got.payload), concat(want.header, want.payload), decodeOuter);
       continue;
     }
-    expect(hex(got.header)).toBe("");
-    expect(got.strayVirtio).toBe(0);
+    if (got.header.length > 0 || got.strayVirtio > 0) expect.fail("a header, or stray virtio-net bytes, to a port");
     // A flood to VTEPs too finishes the checksum in the shared payload; then the copy to a port says nothing of it.
     const finished = want.virtio.needsCsum && want.virtio.gsoType === 0 && !got.virtio.needsCsum;
     expectBytes(got.payload, finished ? finish(want.payload, want.virtio) : want.payload, decode);

@@ -72,7 +72,8 @@ describe("decap, inner and outer field", () => {
         );
         return { datagram: vxlan(100, ethernet(UP, packet)), from: FROM, tos: i % 2 ? CE : 1 };
       });
-      for (const output of pair.decap(inputs)) expect(checksum(output.payload.subarray(14, 34))).toBe(0);
+      const wrong = pair.decap(inputs).filter((output) => checksum(output.payload.subarray(14, 34)) !== 0);
+      expect(wrong).toEqual([]);
     }
   });
 

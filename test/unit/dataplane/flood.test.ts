@@ -32,7 +32,6 @@ describe("256 broadcasts to 1,000 VTEPs through 512 output slots", () => {
   it("loses none, and gets every byte right", async () => {
     const settings = many(1000, 3);
     const engine = await Engine.create(settings);
-    const model = new Model(settings);
     const inputs: EncapInput[] = Array.from({ length: INPUTS_MAX }, (_, i) => ({
       attachment: 1,
       frame: frameOfLength(60 + (i % 4), BROADCAST, `02:00:00:00:0a:0${(i % 4) + 1}`),
@@ -43,11 +42,11 @@ describe("256 broadcasts to 1,000 VTEPs through 512 output slots", () => {
     let last = -1;
     const outputs = engine.run("encap", INPUTS_MAX);
     for (const output of outputs) {
-      expect(output.origin === last || output.origin === last + 1).toBe(true);
+      if (output.origin !== last && output.origin !== last + 1) expect.fail(`${output.origin} after ${last}`);
       if (output.origin !== last) seen = 0;
       last = output.origin;
       const expected = kinds[output.origin % 4][seen++];
-      expect(output.target).toBe(expected.target);
+      if (output.target !== expected.target) expect.fail(`to ${output.target}, not to ${expected.target}`);
       if (Buffer.compare(output.header, expected.header) || Buffer.compare(output.payload, expected.payload)) {
         compare([{ ...output, origin: 0 }], [expected]);
       }
@@ -62,7 +61,6 @@ describe("256 broadcasts to 1,000 VTEPs through 512 output slots", () => {
       expect(counters[`vtep ${id} framesEncap`]).toBe(INPUTS_MAX);
       expect(counters[`vtep ${id} bytesEncap`]).toBe(bytes);
     }
-    expect(model.world).toBe(settings);
   });
 
   it.each([false, true])("pauses between any two copies, IPv6 %s", async (ipv6) => {
