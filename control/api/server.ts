@@ -1,7 +1,7 @@
 // The HTTP API on its unix socket. Who may open the socket may do everything, so its mode is the access control: owner
 // and group. Routes are one file each; errors leave as problem details (RFC 9457) with a stable code.
 
-import { mkdir, rm } from "node:fs/promises";
+import { lstat, mkdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { type FastifyInstance, fastify } from "fastify";
@@ -56,18 +56,20 @@ export function makeApi(running: Running): FastifyInstance {
 }
 
 async function removeStale(path: string): Promise<void> {
-  const answers = await new Promise<boolean>((resolve, reject) => {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined) return;
+  if (!there.isSocket()) throw new VxlaneError("ERR_CONFLICT", `${path} is there and is not a socket`);
+  if (await answers(path)) throw new VxlaneError("ERR_ALREADY_RUNNING", `another vxlane answers on ${path}`);
+  await rm(path, { force: true });
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
     const socket = connect(path);
+    socket.once("error", () => resolve(false));
     socket.once("connect", () => {
       socket.destroy();
       resolve(true);
     });
-    socket.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") resolve(false);
-      else
-        reject(new VxlaneError("ERR_CONFLICT", `cannot use ${path} as a socket: ${error.message}`, { cause: error }));
-    });
   });
-  if (answers) throw new VxlaneError("ERR_ALREADY_RUNNING", `another vxlane answers on ${path}`);
-  await rm(path, { force: true });
 }

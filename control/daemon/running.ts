@@ -1,4 +1,4 @@
-// A running daemon as API and metrics see it.
+// A running daemon as API and metrics see it: what they may ask and do, so that tests can stand in for the rest.
 
 import type { Logger } from "pino";
 import type { Config } from "../config/types.js";
@@ -15,10 +15,10 @@ export interface Running {
   readonly startMs: number;
   readonly memory: SharedMemory;
   readonly tables: Tables;
-  readonly workers: Workers;
-  readonly overlay: Overlay;
-  readonly ports: PortDevices;
-  readonly underlay: UnderlaySockets;
+  readonly workers: Pick<Workers, "count" | "state" | "busyRatio" | "restarts">;
+  readonly overlay: Pick<Overlay, "add" | "remove" | "config">;
+  readonly ports: Pick<PortDevices, "find" | "readLost">;
+  readonly underlay: Pick<UnderlaySockets, "readLost">;
   readonly offloads: Offloads;
   readonly log: Logger;
 }
