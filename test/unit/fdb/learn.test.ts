@@ -125,8 +125,10 @@ describe("learning", () => {
 
   it("compares the low 8 bits of the generation", () => {
     table.learn(0, KEY, PORT, 2);
-    for (let i = 0; i < 255; i++) table.flushGeneration(1);
-    expect(table.get(KEY)).toBeUndefined();
+    for (let i = 0; i < 255; i++) {
+      table.flushGeneration(1);
+      expect(table.get(KEY)).toBeUndefined();
+    }
     table.flushGeneration(1);
     expect(table.get(KEY)).toBeDefined();
   });

@@ -91,6 +91,34 @@ const roles = {
     return { ...seen, present: [...present] };
   },
 
+  /** Looks keys[from..to) up in turn, nothing else. */
+  watch() {
+    const seen = { lookups: 0, missed: 0, wrong: 0 };
+    while (isOpen()) {
+      for (let step = 0; step < ROUND; step++) {
+        const i = from + (step % (to - from));
+        const value = dataplane.fdbGet(keys[i]);
+        if (value === NONE) seen.missed++;
+        else if (!isOf(value, i)) seen.wrong++;
+      }
+      seen.lookups += ROUND;
+    }
+    return seen;
+  },
+
+  /** Learns and removes keys[from..to), one after the other: one of them is there at a time. */
+  pass() {
+    const seen = { learned: 0, odd: 0 };
+    while (isOpen()) {
+      for (let i = from; i < to; i++) {
+        if (learn(i, 0) !== NEW) seen.odd++;
+        if (dataplane.fdbRemove(worker, keys[i]) !== 1) seen.odd++;
+      }
+      seen.learned += to - from;
+    }
+    return seen;
+  },
+
   /** Learns keys[from..to) once, as often as a lock is in the way. */
   learn() {
     const outcomes = {};

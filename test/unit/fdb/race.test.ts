@@ -15,7 +15,7 @@ const GATE_CLOSED = 2;
 type Seen = Record<string, number> & { present?: number[] };
 
 interface Part {
-  readonly role: "read" | "churn" | "learn" | "relearn";
+  readonly role: "read" | "churn" | "watch" | "pass" | "learn" | "relearn";
   readonly from: number;
   readonly to: number;
 }
@@ -73,6 +73,21 @@ describe("racing threads", () => {
   beforeEach(() => {
     table.memory.u32.fill(0, KICK_SEQ / 4, KICK_SEQ / 4 + KICK_SEQ_STRIPES);
   });
+  type Home = ReturnType<Table["homeOf"]>;
+  const is = (home: Home, first: number, second: number) => home.first === first && home.second === second;
+  /** The first `count` keys whose buckets and tag suit. */
+  const pick = (count: number, suits: (home: Home) => boolean) => {
+    const keys: bigint[] = [];
+    for (let host = 0; keys.length < count; host++) if (suits(table.homeOf(keyOf(1, host)))) keys.push(keyOf(1, host));
+    return keys;
+  };
+  const watch = async (keys: readonly bigint[], ...parts: readonly Part[]) => {
+    const race = await Race.prepare(table, keys, 0, parts);
+    const done = race.start();
+    await sleep(RACE_MS / 2);
+    race.stop();
+    return done;
+  };
   const kicks = () =>
     table.memory.u32.subarray(KICK_SEQ / 4, KICK_SEQ / 4 + KICK_SEQ_STRIPES).reduce((total, n) => total + n, 0);
 
@@ -114,6 +129,34 @@ describe("racing threads", () => {
         .map(({ key }) => key)
         .sort(),
     ).toEqual(expected);
+  });
+
+  it("never misses an entry that is kicked to and fro", async () => {
+    table.reset({ buckets: 4 });
+    // Buckets 0 and 1 share 7 entries and one free slot; 2 and 3 are full. A passer-by of 0 and 3 kicks one of the
+    // 7 from 0 to 1, a passer-by of 1 and 2 kicks it back.
+    const watched = pick(7, ({ first, second }) => first + second === 1);
+    const walls = pick(8, ({ first, second }) => first + second === 5);
+    const passers = [...pick(1, (home) => is(home, 0, 3)), ...pick(1, (home) => is(home, 1, 2))];
+    const keys = [...watched, ...passers, ...walls];
+    for (const [i, key] of keys.entries()) {
+      if (!passers.includes(key)) expect(table.learn(0, key, FDB_KIND_VTEP, i * 16)).toBe(LEARN_NEW);
+    }
+    const seen = await watch(keys, { role: "watch", from: 0, to: 7 }, { role: "pass", from: 7, to: 9 });
+    expect(seen[0]).toMatchObject({ missed: 0, wrong: 0 });
+    expect(seen[1]).toMatchObject({ odd: 0 });
+    expect(kicks()).toBeGreaterThan(100_000);
+  });
+
+  it("never takes one entry's value for another's in the same slot", async () => {
+    table.reset({ buckets: 4 });
+    // The tag cannot tell these apart, nor from an empty slot.
+    const keys = pick(2, ({ first, tag }) => first === 0 && tag === 0);
+    const seen = await watch(keys, { role: "watch", from: 0, to: 1 }, { role: "pass", from: 0, to: 2 });
+    expect(seen[0]).toMatchObject({ wrong: 0 });
+    expect(seen[0].missed).toBeGreaterThan(10_000);
+    expect(seen[0].lookups - seen[0].missed).toBeGreaterThan(10_000);
+    expect(seen[1]).toMatchObject({ odd: 0 });
   });
 
   it("inserts a MAC once, whoever learns it at the same time", async () => {
