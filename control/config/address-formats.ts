@@ -44,12 +44,14 @@ function respellMac(text: string): string | undefined {
 }
 
 export const address: Format<string> = {
-  allowed: "a unicast IPv4 or IPv6 address",
+  allowed: "a unicast IPv4 or IPv6 address, not link-local IPv6",
   read(text) {
     const read = readAddress(text);
     if ("message" in read) return read;
     if (isUnspecifiedAddress(read.bytes)) return { message: "is the unspecified address" };
     if (isMulticastAddress(read.bytes)) return { message: "is a multicast address" };
+    // RFC 4291 section 2.5.6: they mean nothing without their link, and the sockets have no place for one.
+    if (/^fe[89ab].:/.test(read.value)) return { message: "is a link-local address" };
     if (read.value === "255.255.255.255") return { message: "is the broadcast address" };
     return read;
   },

@@ -7,10 +7,10 @@
 import { availableParallelism } from "node:os";
 import { ConfigError, type ConfigProblem } from "../errors.js";
 import { suggest } from "./format.js";
-import { NOWHERE, type Path, Problems, type Source } from "./problems.js";
-import { OVERHEAD_IPV4, OVERHEAD_IPV6 } from "./schema.js";
+import { checkMtus } from "./host-mtu.js";
+import { NOWHERE, Problems, type Source } from "./problems.js";
 import { nearest } from "./spelling.js";
-import type { Config, NetworkConfig } from "./types.js";
+import type { Config } from "./types.js";
 
 export interface HostInterface {
   readonly name: string;
@@ -131,46 +131,6 @@ function checkUdpPort({ local, port }: Config, facts: HostFacts, problems: Probl
     value: String(port),
     allowed: "a UDP port that is free on this host, and the same at the remotes",
   });
-}
-
-function checkMtus(config: Config, interfaces: readonly HostInterface[], facts: HostFacts, problems: Problems): void {
-  const overhead = config.local.includes(":") ? OVERHEAD_IPV6 : OVERHEAD_IPV4;
-  for (const [i, network] of config.networks.entries()) {
-    const path: Path = ["networks", i];
-    const carrier = narrowest(config, network, path, interfaces, facts, problems);
-    if (network.mtu === undefined || carrier === undefined || network.mtu <= carrier.mtu - overhead) continue;
-    const { mtu, way } = carrier;
-    problems.error("ERR_HOST_MTU", [...path, "mtu"], `is more than the underlay carries: ${way} has an MTU of ${mtu}`, {
-      allowed: `up to ${mtu - overhead}, which is ${mtu} less ${overhead} of outer headers`,
-      suggestion: String(mtu - overhead),
-    });
-  }
-}
-
-/** The smallest MTU on the way to a network's remotes; without any, that of the interface. */
-function narrowest(
-  config: Config,
-  network: NetworkConfig,
-  path: Path,
-  interfaces: readonly HostInterface[],
-  facts: HostFacts,
-  problems: Problems,
-): { mtu: number; way: string } | undefined {
-  const { local, underlay } = config;
-  const own =
-    interfaces.find(({ name }) => name === underlay.interface) ??
-    interfaces.find(({ addresses }) => addresses.includes(local));
-  const vteps = network.flood.mode === "headend" ? network.flood.vteps : [];
-  let least: { mtu: number; way: string } | undefined;
-  for (const [i, vtep] of vteps.entries()) {
-    const route = facts.route(vtep, local);
-    if (route === undefined) {
-      problems.warn("ERR_HOST_ADDRESS", [...path, "flood", "vteps", i], "has no route from here", { value: vtep });
-    }
-    if (route === undefined || (least !== undefined && least.mtu <= route.mtu)) continue;
-    least = { mtu: route.mtu, way: `${route.interface} on the way to ${vtep}` };
-  }
-  return least ?? (own && { mtu: own.mtu, way: own.name });
 }
 
 function checkPorts(config: Config, facts: HostFacts, problems: Problems): void {

@@ -23,7 +23,6 @@ export function checkRules(config: Draft, problems: Problems): void {
     portOwner: new Map(),
   };
   checkSourcePorts(config.get("sourcePorts"), problems);
-  checkLinkLocal(context, problems);
   const networks = config.get("networks").items();
   checkVnis(networks, problems);
   checkNetworkNames(networks, problems);
@@ -39,15 +38,6 @@ function checkSourcePorts(ports: Draft, problems: Problems): void {
   problems.error("ERR_CONFIG_REFERENCE", ports.path, `has its min, ${min}, above its max, ${max}`, {
     allowed: "min up to max, both inclusive",
     suggestion: `{ min: ${max}, max: ${min} }`,
-  });
-}
-
-/** RFC 4291 section 2.5.6: a link-local address means nothing without its link. */
-function checkLinkLocal(context: NetworkContext, problems: Problems): void {
-  if (!/^fe[89ab]/.test(context.local ?? "") || context.underlayInterface.present) return;
-  problems.error("ERR_CONFIG_KEY_MISSING", context.underlayInterface.path, "is missing", {
-    value: null,
-    allowed: `the interface that has ${context.local}, since local is link-local`,
   });
 }
 

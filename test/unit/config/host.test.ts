@@ -12,7 +12,7 @@ import { checkHost, type HostFacts, type HostInterface } from "../../../control/
 import { readHostFacts } from "../../../control/config/host-facts.js";
 import { ConfigError } from "../../../control/errors.js";
 
-const ETH0: HostInterface = { name: "eth0", isUp: true, mtu: 1500, addresses: ["10.99.0.1", "10.99.0.11", "fe80::1"] };
+const ETH0: HostInterface = { name: "eth0", isUp: true, mtu: 1500, addresses: ["10.99.0.1", "10.99.0.11", "fd00::1"] };
 const DOWN: HostInterface = { name: "eth1", isUp: false, mtu: 9000, addresses: ["10.98.0.1"] };
 const LO: HostInterface = { name: "lo", isUp: true, mtu: 65536, addresses: ["127.0.0.1", "::1"] };
 
@@ -130,7 +130,7 @@ describe("a host", () => {
     ],
     [
       "carries less over IPv6",
-      "local: fe80::1\nunderlay: { interface: eth0 }\nnetworks: [ { vni: 1, mtu: 1431 } ]\n",
+      "local: fd00::1\nunderlay: { interface: eth0 }\nnetworks: [ { vni: 1, mtu: 1431 } ]\n",
       {},
       { path: "networks[0].mtu", suggestion: "1430", code: "ERR_HOST_MTU" },
     ],
@@ -187,6 +187,14 @@ describe("a host", () => {
   test("without a route to a VTEP: a warning", async () => {
     const { warnings } = await check(TEXT, { route: () => undefined });
     expect(warnings).toMatchObject([{ path: "networks[0].flood.vteps[0]", value: "10.99.0.2", line: 5 }]);
+  });
+
+  test("gives a network without an MTU more than the route carries: a warning", async () => {
+    const { warnings } = await check(TEXT.replace("    mtu: 1450\n", ""), {
+      route: () => ({ mtu: 1400, interface: "wg0" }),
+    });
+    expect(warnings).toMatchObject([{ path: "networks[0]", suggestion: "mtu: 1350", line: 3 }]);
+    expect(warnings[0]?.message).toMatch(/eth0.*1450.*wg0.*10\.99\.0\.2.*1400/);
   });
 
   test("is told of everything at once", async () => {
