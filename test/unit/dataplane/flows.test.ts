@@ -20,30 +20,21 @@ import {
   tcp,
   udp,
 } from "../../support/frames.js";
+import { HashProbe } from "../../support/probe.js";
 
 const MACS = { dst: "02:00:00:00:00:02", src: "02:00:00:00:00:01" };
-let engine: Engine;
+let probe: HashProbe;
 
 beforeAll(async () => {
-  engine = await Engine.create(world({}));
+  probe = await HashProbe.create();
 });
-
-function hashOf(frame: Uint8Array): number {
-  engine.shared.u8.fill(0xa5, engine.frameAt(0) - 64, engine.frameAt(0) + frame.length + 64);
-  engine.shared.u8.set(frame, engine.frameAt(0));
-  return engine.dataplane.flowHash(engine.frameAt(0), frame.length) >>> 0;
-}
-
-function portOf(frame: Uint8Array): number {
-  return engine.dataplane.outerSourcePort(hashOf(frame));
-}
 
 describe("the flow hash", () => {
   it("is the documented one for random flows", () => {
     fc.assert(
       fc.property(flows.frame(200), (frame) => {
-        expect(hashOf(frame)).toBe(flowHash(frame));
-        expect(portOf(frame)).toBe(outerSourcePort(engine.world, frame));
+        expect(probe.of(frame)).toBe(flowHash(frame));
+        expect(probe.port(frame)).toBe(outerSourcePort(world({}), frame));
       }),
       { numRuns: 3000 },
     );
@@ -65,7 +56,7 @@ describe("the flow hash", () => {
           return ethernet({ dst: macs[0], src: macs[1], tags }, packet);
         });
         expect(flowKey(a)).toBe(flowKey(b));
-        expect(hashOf(a)).toBe(hashOf(b));
+        expect(probe.of(a)).toBe(probe.of(b));
       }),
       { numRuns: 500 },
     );
@@ -77,8 +68,8 @@ describe("the flow hash", () => {
       return ethernet(MACS, ipv6({ src: "fd00::1", dst: "fd00::2", extensions }, udp({ srcPort, dstPort: 53 })));
     };
     for (const types of [[0], [60], [43], [0, 60, 43, 60], [135], [139], [140]] as const) {
-      expect(hashOf(frame(types, 1000))).toBe(hashOf(frame([], 1000)));
-      expect(hashOf(frame(types, 1001))).not.toBe(hashOf(frame(types, 1000)));
+      expect(probe.of(frame(types, 1000))).toBe(probe.of(frame([], 1000)));
+      expect(probe.of(frame(types, 1001))).not.toBe(probe.of(frame(types, 1000)));
     }
   });
 
@@ -86,7 +77,7 @@ describe("the flow hash", () => {
     const fields = { src: "10.0.0.1", dst: "10.0.0.2", df: false };
     const first4 = ethernet(MACS, ipv4({ ...fields, mf: true }, udp({ srcPort: 1000, dstPort: 53 }, filler(64))));
     const later4 = ethernet(MACS, ipv4({ ...fields, fragmentOffset: 72 }, { protocol: 17, bytes: filler(64, 9) }));
-    expect(hashOf(later4)).toBe(hashOf(first4));
+    expect(probe.of(later4)).toBe(probe.of(first4));
     const chain = [options6(60)];
     const first6 = ipv6(
       { src: "fd00::1", dst: "fd00::2", extensions: [fragment6({ more: true }), ...chain] },
@@ -97,18 +88,18 @@ describe("the flow hash", () => {
       { src: "fd00::1", dst: "fd00::2", extensions: [fragment6({ offset: 72 })] },
       { protocol: 60, bytes: filler(64, 9) },
     );
-    expect(hashOf(ethernet(MACS, later6))).toBe(hashOf(ethernet(MACS, first6)));
+    expect(probe.of(ethernet(MACS, later6))).toBe(probe.of(ethernet(MACS, first6)));
   });
 
   it("does not read ports where there are none", () => {
     const gre = (payload: Uint8Array) => ipv4({ src: "10.0.0.1", dst: "10.0.0.2" }, { protocol: 47, bytes: payload });
-    expect(hashOf(ethernet(MACS, gre(filler(20, 1))))).toBe(hashOf(ethernet(MACS, gre(filler(20, 2)))));
+    expect(probe.of(ethernet(MACS, gre(filler(20, 1))))).toBe(probe.of(ethernet(MACS, gre(filler(20, 2)))));
     const short = (bytes: Uint8Array) => ipv4({ src: "10.0.0.1", dst: "10.0.0.2" }, { protocol: 17, bytes });
-    expect(hashOf(ethernet(MACS, short(filler(3, 1))))).toBe(hashOf(ethernet(MACS, short(filler(3, 2)))));
+    expect(probe.of(ethernet(MACS, short(filler(3, 1))))).toBe(probe.of(ethernet(MACS, short(filler(3, 2)))));
   });
 
   it("takes MACs and ethertype of everything else", () => {
-    const other = (type: number, payload: Uint8Array, macs = MACS) => hashOf(ethernet(macs, anything(type, payload)));
+    const other = (type: number, payload: Uint8Array, macs = MACS) => probe.of(ethernet(macs, anything(type, payload)));
     const base = other(ETHERTYPE.local, filler(40, 1));
     expect(other(ETHERTYPE.local, filler(46, 2))).toBe(base);
     expect(other(ETHERTYPE.local + 1, filler(40, 1))).not.toBe(base);
@@ -119,11 +110,11 @@ describe("the flow hash", () => {
   it("differs between the directions of a flow", () => {
     const there = ethernet(MACS, ipv4({ src: "10.0.0.1", dst: "10.0.0.2" }, tcp({ srcPort: 1000, dstPort: 80 })));
     const back = ethernet(MACS, ipv4({ src: "10.0.0.2", dst: "10.0.0.1" }, tcp({ srcPort: 80, dstPort: 1000 })));
-    expect(hashOf(there)).not.toBe(hashOf(back));
+    expect(probe.of(there)).not.toBe(probe.of(back));
   });
 
   it("rejects short frames with 0", () => {
-    expect(hashOf(filler(13))).toBe(0);
+    expect(probe.of(filler(13))).toBe(0);
   });
 });
 
@@ -211,7 +202,7 @@ describe("the spread of source ports", () => {
   ];
 
   it.each(realistic)("passes chi-square for %s", (_name, frame) => {
-    const ports = Array.from({ length: FLOWS }, (_, i) => portOf(frame(i)));
+    const ports = Array.from({ length: FLOWS }, (_, i) => probe.port(frame(i)));
     expect(chiSquare(ports, 49152, 65535, 256)).toBeLessThan(chiSquareLimit(255));
     for (const ways of [2, 3, 8, 64]) expect(chiSquareLow(ports, ways)).toBeLessThan(chiSquareLimit(ways - 1));
   });
