@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { decodeOuter, isEcho, isVxlan, type Outer } from "./decode.js";
 import { type Demo, type Side, UNDERLAY, VNI, VXLAN_PORT } from "./hosts.js";
-import type { CaughtFrame } from "./lab/actions.js";
+import type { CaughtFrame } from "./lab/frames.js";
 
 export interface Way {
   from: "a" | "b";

@@ -30,8 +30,9 @@ export class Agent {
       if (reply.error === undefined) call?.resolve(reply.result);
       else call?.reject(new Error(reply.error));
     });
-    process.child.once("exit", () => {
-      for (const { reject } of this.#waiting.values()) reject(new Error(`the agent ended: ${process.stderr}`));
+    process.child.once("close", (code, signal) => {
+      const error = new Error(`the agent ended (${signal ?? `exit ${code}`}): ${process.stderr}`);
+      for (const { reject } of this.#waiting.values()) reject(error);
       this.#waiting.clear();
     });
   }
