@@ -19,6 +19,8 @@ export interface PortDevice {
   readonly tap: Tap;
   /** tx_dropped when it was opened: a persistent device may bring losses of its own. */
   readonly lostBefore: number;
+  /** As last read; the figures of a device that somebody deletes go with it. */
+  lost: number;
 }
 
 export class PortDevices {
@@ -45,7 +47,13 @@ export class PortDevices {
       const specs = taps.map(({ name, mac }) => ({ name, mac: requireMac(mac), mtu: network.spec.mtu }));
       const ports = this.#tables.ports.add(network.spec.vni, specs);
       ports.forEach((port, index) => {
-        this.#connect({ config: configs[index], port, tap: taps[index], lostBefore: taps[index].readTxDropped() });
+        this.#connect({
+          config: configs[index],
+          port,
+          tap: taps[index],
+          lostBefore: taps[index].readTxDropped(),
+          lost: 0,
+        });
       });
     } catch (error) {
       for (const tap of taps) tap.release();
@@ -125,14 +133,13 @@ function removeFromEpoll(epoll: number, fd: number): void {
   }
 }
 
-function readLost({ tap, lostBefore }: PortDevice): number {
+function readLost(device: PortDevice): number {
   try {
-    return tap.readTxDropped() - lostBefore;
+    device.lost = device.tap.readTxDropped() - device.lostBefore;
   } catch (error) {
-    // The interface was deleted; its last figures went with it.
-    if (error instanceof SyscallError) return 0;
-    throw error;
+    if (!(error instanceof SyscallError)) throw error;
   }
+  return device.lost;
 }
 
 function requireMac(text: string): Uint8Array {
