@@ -3,20 +3,14 @@
 // A batch for encap comes from one port, as a worker reads one queue at a time, and goes to all VTEPs at random. In
 // batches for decap the sender (VTEP and network) changes at random, on average after RUN datagrams.
 //
-// `fill` puts a batch where a driver's receive would have put it, descriptors included. It starts from nothing every
-// time, so whatever the last batch left in the descriptors is gone, and it costs every contender the same. The same
-// seed gives the same batches.
+// `fill` puts a batch where a driver's receive would have put it, descriptors included, with the drivers' own functions.
+// It costs every contender the same, and the same seed gives the same batches.
 
+import { clearVirtio, writeInput, writeOuter, writeOuterAddress } from "../control/drivers/descriptors.js";
 import {
   BUFFER_SIZE,
   BUFFERS,
   BUFFERS_SIZE,
-  DESC_ATTACHMENT,
-  DESC_BUFFER_PTR,
-  DESC_OUTER_ADDRESS,
-  DESC_OUTER_PORT,
-  DESC_PAYLOAD_LEN,
-  DESC_PAYLOAD_PTR,
   DESC_SIZE,
   HEADROOM,
   WORKER_INPUTS,
@@ -40,11 +34,11 @@ import {
 export type Direction = "encap" | "decap";
 
 const VXLAN_LEN = 8;
+const VXLAN_FLAGS = 0x08;
 const OUTER_SRC_PORT = 50000;
 const OUTER_TTL = 64;
 /** Our choice: receive coalescing hands datagrams over in runs, often longer ones than this. */
 export const RUN = 8;
-const DESC_WORDS = DESC_SIZE / 4;
 
 interface Kind {
   /** The frame, as words loaded little-endian. */
@@ -133,8 +127,8 @@ export class FrameSource implements Source {
     const destination = decap ? this.#local(network) : this.#remote(network);
     const buffer = this.#buffers + i * BUFFER_SIZE;
     this.#frame(buffer + HEADROOM, kind, source, destination, random);
-    this.#descriptor(i, buffer, kind.length, decap ? 0 : network);
-    if (decap) this.#datagram(i, buffer, network, vtepOf(source));
+    if (decap) this.#fromUnderlay(i, buffer, kind.length, network, vtepOf(source));
+    else this.#fromPort(i, buffer, kind.length, network);
   }
 
   #local(network: number): number {
@@ -165,27 +159,24 @@ export class FrameSource implements Source {
     u32[start + portWord] = (words[portWord] ?? 0) ^ (random & 0xffff0000);
   }
 
-  #descriptor(i: number, buffer: number, length: number, attachment: number): void {
-    const u32 = this.#u32;
-    const start = (this.#inputs + i * DESC_SIZE) >>> 2;
-    for (let word = 0; word < DESC_WORDS; word++) u32[start + word] = 0;
-    u32[start + DESC_PAYLOAD_PTR / 4] = buffer + HEADROOM;
-    u32[start + DESC_PAYLOAD_LEN / 4] = length;
-    u32[start + DESC_BUFFER_PTR / 4] = buffer;
-    u32[start + DESC_ATTACHMENT / 4] = attachment;
+  /** As the port driver does it. */
+  #fromPort(i: number, buffer: number, length: number, network: number): void {
+    const word = (this.#inputs + i * DESC_SIZE) >>> 2;
+    writeInput(this.#u32, word, buffer, buffer + HEADROOM, length, network, 0);
+    clearVirtio(this.#u32, word);
   }
 
-  #datagram(i: number, buffer: number, network: number, vtep: number): void {
+  /** As the underlay driver does it, with the tunnel header that the sender would have put in front. */
+  #fromUnderlay(i: number, buffer: number, length: number, network: number, vtep: number): void {
     const u32 = this.#u32;
-    const start = (this.#inputs + i * DESC_SIZE) >>> 2;
-    const tunnel = (buffer + HEADROOM - VXLAN_LEN) >>> 2;
-    u32[tunnel] = 0x08;
-    u32[tunnel + 1] = this.#tunnelHeaders[network] ?? 0;
-    u32[start + DESC_PAYLOAD_PTR / 4] = buffer + HEADROOM - VXLAN_LEN;
-    u32[start + DESC_PAYLOAD_LEN / 4] = (u32[start + DESC_PAYLOAD_LEN / 4] ?? 0) + VXLAN_LEN;
-    u32[start + DESC_OUTER_PORT / 4] = OUTER_SRC_PORT | (OUTER_TTL << 24);
-    u32[start + DESC_OUTER_ADDRESS / 4 + 2] = MAPPED;
-    u32[start + DESC_OUTER_ADDRESS / 4 + 3] = vtepAddress(vtep);
+    const word = (this.#inputs + i * DESC_SIZE) >>> 2;
+    const tunnel = buffer + HEADROOM - VXLAN_LEN;
+    u32[tunnel >>> 2] = VXLAN_FLAGS;
+    u32[(tunnel >>> 2) + 1] = this.#tunnelHeaders[network] ?? 0;
+    writeInput(u32, word, buffer, tunnel, length + VXLAN_LEN, 0, 0);
+    clearVirtio(u32, word);
+    writeOuter(u32, word, OUTER_SRC_PORT, 0, OUTER_TTL);
+    writeOuterAddress(u32, word, 0, 0, MAPPED, vtepAddress(vtep));
   }
 
   #below(limit: number): number {

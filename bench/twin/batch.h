@@ -6,8 +6,17 @@
 
 #define TOUCH_FROM_BUCKETS 32768
 
-static inline bool batch_begins(u8 *context, u32 count) {
+static inline bool batch_begins(u32 worker, u32 count) {
+  u8 *context = context_of(worker);
   if (ld32(context + CONTEXT_COUNT) != 0) return false;
+  struct descriptor *input = input_at(worker, 0);
+  for (u32 n = 0; n < count; n++, input++) {
+    input->network = 0;
+    input->verdict = input->drop = 0;
+    input->entry = 0;
+    input->target = input->target_kind = input->result = input->origin = 0;
+    input->source_vtep = input->copies = 0;
+  }
   st32(context + CONTEXT_COUNT, count);
   st32(context + CONTEXT_NEXT, 0);
   st32(context + CONTEXT_FLOOD, 0);

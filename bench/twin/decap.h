@@ -205,7 +205,7 @@ static inline u32 decap_frame(u32 worker, u32 index, struct descriptor *input, u
 
 static u32 decap_batch(u32 worker, u32 count) {
   u8 *context = context_of(worker);
-  if (batch_begins(context, count) && batch_touches()) decap_touch(worker, count);
+  if (batch_begins(worker, count) && batch_touches()) decap_touch(worker, count);
   u32 outputs = 0, vtep = 0, allowed_in = 0;
   u64 address0 = 0, address1 = 0;
   for (u32 next = ld32(context + CONTEXT_NEXT); next < count; next++) {

@@ -164,7 +164,7 @@ static inline u32 encap_frame(u32 worker, u32 index, struct descriptor *input, u
 
 static u32 encap_batch(u32 worker, u32 count) {
   u8 *context = context_of(worker);
-  if (batch_begins(context, count) && batch_touches()) encap_touch(worker, count);
+  if (batch_begins(worker, count) && batch_touches()) encap_touch(worker, count);
   u32 outputs = 0;
   for (u32 next = ld32(context + CONTEXT_NEXT); next < count; next++) {
     u32 cursor = ld32(context + CONTEXT_FLOOD);
