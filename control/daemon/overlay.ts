@@ -1,7 +1,7 @@
 // Networks as the config (later the API, too) knows them, carried out: tables, interfaces and multicast groups together.
 // Each change happens whole or not at all: what was made before a step that failed is taken back.
 
-import { parseAddress, parseMac, parsePrefix } from "../address.js";
+import { formatAddress, parseAddress, parseMac, parsePrefix } from "../address.js";
 import type { NetworkConfig } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
 import type { Tables } from "../tables/tables.js";
@@ -15,7 +15,6 @@ export class Overlay {
   readonly #ports: PortDevices;
   readonly #underlay: UnderlaySockets;
   readonly #defaultMtu: number;
-  readonly #configs = new Map<number, NetworkConfig>();
 
   /** @param defaultMtu of a network that names none */
   constructor(tables: Tables, ports: PortDevices, underlay: UnderlaySockets, defaultMtu: number) {
@@ -23,11 +22,6 @@ export class Overlay {
     this.#ports = ports;
     this.#underlay = underlay;
     this.#defaultMtu = defaultMtu;
-  }
-
-  /** What a network was made from. */
-  config(vni: number): NetworkConfig | undefined {
-    return this.#configs.get(vni);
   }
 
   /** Adds a network with its ports, groups and static entries. @throws VxlaneError, SyscallError */
@@ -43,7 +37,6 @@ export class Overlay {
         this.#tables.statics.set(spec.vni, requireMac(mac), target);
       }
       if (config.flood.mode === "multicast") this.#underlay.join(config.flood.group);
-      this.#configs.set(spec.vni, config);
       return network;
     });
   }
@@ -51,11 +44,10 @@ export class Overlay {
   /** Takes a network away with all that it has. @throws ERR_NOT_FOUND */
   remove(vni: number): void {
     const network = this.#tables.networks.get(vni);
-    const config = this.#configs.get(vni);
+    const { flood } = network.spec;
     this.#tables.networks.remove(vni);
     this.#ports.closeAllOf(network);
-    if (config?.flood.mode === "multicast") this.#underlay.leave(config.flood.group);
-    this.#configs.delete(vni);
+    if (flood.mode === "multicast") this.#underlay.leave(formatAddress(flood.group));
   }
 }
 

@@ -16,7 +16,7 @@ export interface Running {
   readonly memory: SharedMemory;
   readonly tables: Tables;
   readonly workers: Pick<Workers, "count" | "state" | "busyRatio" | "restarts">;
-  readonly overlay: Pick<Overlay, "add" | "remove" | "config">;
+  readonly overlay: Pick<Overlay, "add" | "remove">;
   readonly ports: Pick<PortDevices, "find" | "readLost">;
   readonly underlay: Pick<UnderlaySockets, "readLost">;
   readonly offloads: Offloads;

@@ -16,13 +16,20 @@ export function startTimers(tables: Tables, log: Logger, onTick: () => void): ()
   const setClock = () => tables.setClock(Math.floor(performance.now() / 1000));
   setClock();
   let lastMs = performance.now();
+  const logged = log.isLevelEnabled("debug") ? (event: FdbEvent) => logEvent(tables, log, event) : undefined;
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    setClock();
-    tables.tick(nowMs - lastMs);
+    const elapsedMs = nowMs - lastMs;
     lastMs = nowMs;
-    tables.events.drain(log.isLevelEnabled("debug") ? (event) => logEvent(tables, log, event) : undefined);
-    onTick();
+    try {
+      setClock();
+      tables.tick(elapsedMs);
+      tables.events.drain(logged);
+      onTick();
+    } catch (error) {
+      // Frames go on without us; the next tick may do better.
+      log.error({ err: error }, "housekeeping failed");
+    }
   }, TICK_MS);
   return () => clearInterval(timer);
 }

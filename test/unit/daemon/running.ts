@@ -36,7 +36,6 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
         throw new Error("not here");
       },
       remove: () => {},
-      config: () => undefined,
     },
     ports: { find: () => undefined, readLost: () => lost.ports },
     underlay: { readLost: () => lost.underlay },
