@@ -41,13 +41,14 @@ export class Overlay {
     });
   }
 
-  /** Takes a network away with all that it has. @throws ERR_NOT_FOUND */
-  remove(vni: number): void {
+  /** Takes a network away with all that it has, at once; resolves when its interfaces are gone too. @throws ERR_NOT_FOUND */
+  async remove(vni: number): Promise<void> {
     const network = this.#tables.networks.get(vni);
     const { flood } = network.spec;
     this.#tables.networks.remove(vni);
     this.#ports.closeAllOf(network);
     if (flood.mode === "multicast") this.#underlay.leave(formatAddress(flood.group));
+    await this.#tables.epochs.quiesce();
   }
 }
 

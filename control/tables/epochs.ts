@@ -7,6 +7,7 @@
 //
 // All of these are sequentially consistent, which is what makes a worker that wakes up see the new pointer.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   CONTEXT_EPOCH,
   CONTEXT_STATE,
@@ -16,6 +17,9 @@ import {
   WORKERS,
 } from "../../dataplane-wasm/layout.js";
 import type { Views } from "../memory.js";
+
+/* Our choice: a caller of the API waits no longer for a worker that hangs. */
+const QUIESCE_MS = 1000;
 
 /** u32 index of a field of a worker's context. */
 export function contextIndex(worker: number, field: number): number {
@@ -51,6 +55,17 @@ export class Epochs {
   /** Calls `action` from a later `reclaim`, when what is unreachable now can no longer be in use. */
   retire(action: () => void): void {
     this.#retired.push({ epoch: this.bump(), action });
+  }
+
+  /**
+   * Waits until every worker has let go of what is unreachable now, and reclaims it: a round of the busiest worker,
+   * milliseconds. A worker that hangs is not waited for longer than QUIESCE_MS; the rest comes due later.
+   */
+  async quiesce(): Promise<void> {
+    const epoch = this.bump();
+    const endMs = performance.now() + QUIESCE_MS;
+    while (!this.passed(epoch) && performance.now() < endMs) await sleep(1);
+    this.reclaim();
   }
 
   /** Runs what has come due, in the order in which it was retired; returns how many are still waiting. */

@@ -35,7 +35,7 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
       add: () => {
         throw new Error("not here");
       },
-      remove: () => {},
+      remove: async () => {},
     },
     ports: { find: () => undefined, readLost: () => lost.ports },
     underlay: { readLost: () => lost.underlay },

@@ -68,6 +68,21 @@ describe("epochs", () => {
   });
 });
 
+it("quiescing waits for a running worker's next round, and reclaims", async () => {
+  const { tables } = fixture;
+  setWorker(fixture, "running");
+  let isGone = false;
+  tables.epochs.retire(() => {
+    isGone = true;
+  });
+  const quiet = tables.epochs.quiesce();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isGone).toBe(false);
+  setWorker(fixture, "running");
+  await quiet;
+  expect(isGone).toBe(true);
+});
+
 describe("under a worker's eyes", () => {
   it("a flood list is replaced by another block, and given back later", () => {
     const { tables, memory } = fixture;
