@@ -1,0 +1,32 @@
+// The API's routes. Bodies and answers are JSON; field names are those of the config.
+//
+//   GET    /v1/status                                 how the daemon is
+//   GET    /v1/stats                                  the counters
+//   GET    /v1/vteps                                  every VTEP that is known, with its counters
+//   GET    /v1/networks                               list
+//   GET    /v1/networks/{vni}                         { vni, name, mtu, learning, ageing, innerVlan, flood, allow?, ports, fdb: { learned, static } }
+//   PUT    /v1/networks/{vni}                         the config's network without vni; ports and fdb absent: those that are there stay
+//   DELETE /v1/networks/{vni}
+//   GET    /v1/networks/{vni}/ports                   list of { name, driver, queues, mac, persistent }
+//   GET    /v1/networks/{vni}/ports/{name}
+//   PUT    /v1/networks/{vni}/ports/{name}            the config's port without name: { driver?, queues?, mac?, persistent? }
+//   DELETE /v1/networks/{vni}/ports/{name}
+//   GET    /v1/networks/{vni}/vteps                   list of { address }: the flood list
+//   GET    /v1/networks/{vni}/vteps/{address}
+//   PUT    /v1/networks/{vni}/vteps/{address}         {} (or no body); 409 unless the network floods by headend
+//   DELETE /v1/networks/{vni}/vteps/{address}
+//   GET    /v1/networks/{vni}/fdb                     list of { mac, vtep | port, kind: learned | static, age };
+//                                                     ?kind= ?vtep= ?port= filter
+//   PUT    /v1/networks/{vni}/fdb                     list of { mac, vtep | port } (JSON array or NDJSON): all are added or
+//                                                     replaced, or none; answers { created, changed, unchanged }
+//   POST   /v1/networks/{vni}/fdb/flush               { port?, vtep?, kind?: learned | static | all }; kind is learned unless
+//                                                     said; answers { removed }
+//   POST   /v1/fdb/flush                              the same, and vni?
+//   GET    /v1/networks/{vni}/fdb/{mac}
+//   PUT    /v1/networks/{vni}/fdb/{mac}               { vtep } or { port }: a static entry
+//   DELETE /v1/networks/{vni}/fdb/{mac}               learned or static; 409 for a port's own MAC
+//   GET    /v1/openapi.json
+//
+// A PUT answers { result }: 201 created, 200 changed or unchanged. A DELETE answers 204, or 404. A list is an array;
+// with ?limit= it comes in pages, the next one named by the header `link: <…>; rel="next"`; with `accept:
+// application/x-ndjson` it is one object a line. Errors are problem details, application/problem+json (problem.ts).
