@@ -67,7 +67,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   if (!/^\d{1,3}$/.test(lengthText) || length > familyBits) return undefined;
   const bits = 128 - familyBits + length;
   const mask = maskOf(bits);
-  const masked = address.map((byte, i) => byte & (mask[i] ?? 0));
+  const masked = address.map((byte, i) => byte & mask[i]);
   return { address: masked, mask, length: isMapped(masked) ? bits - 8 * MAPPED_LEN : length };
 }
 
@@ -79,7 +79,7 @@ function maskOf(bits: number): Uint8Array {
 }
 
 export function prefixContains(prefix: Prefix, address: Uint8Array): boolean {
-  return prefix.address.every((byte, i) => byte === ((address[i] ?? 0) & (prefix.mask[i] ?? 0)));
+  return prefix.address.every((byte, i) => byte === (address[i] & prefix.mask[i]));
 }
 
 /** True if every bit of the mask counts: the prefix is one address. */
@@ -95,7 +95,7 @@ export function isMapped(address: Uint8Array): boolean {
 }
 
 export function isMulticastAddress(address: Uint8Array): boolean {
-  return isMapped(address) ? ((address[MAPPED_LEN] ?? 0) & 0xf0) === 0xe0 : address[0] === 0xff;
+  return isMapped(address) ? (address[MAPPED_LEN] & 0xf0) === 0xe0 : address[0] === 0xff;
 }
 
 export function isUnspecifiedAddress(address: Uint8Array): boolean {
@@ -105,7 +105,7 @@ export function isUnspecifiedAddress(address: Uint8Array): boolean {
 /** IPv4 dotted for a mapped address, else IPv6 as RFC 5952 wants it. */
 export function formatAddress(address: Uint8Array): string {
   if (isMapped(address)) return address.subarray(MAPPED_LEN, ADDRESS_LEN).join(".");
-  const groups = Array.from({ length: 8 }, (_, i) => ((address[i * 2] ?? 0) << 8) | (address[i * 2 + 1] ?? 0));
+  const groups = Array.from({ length: 8 }, (_, i) => (address[i * 2] << 8) | address[i * 2 + 1]);
   // RFC 5952 section 4.2.3: the longest run of zero groups goes, the first of equals; never a single one.
   let runStart = 0;
   let runLen = 1;
@@ -137,13 +137,13 @@ export function formatMac(mac: Uint8Array): string {
 
 /** True for a MAC that a station may have: neither zero nor a group address (IEEE 802 bit 0 of the first byte). */
 export function isStationMac(mac: Uint8Array): boolean {
-  return ((mac[0] ?? 0) & 1) === 0 && mac.some((byte) => byte !== 0);
+  return (mac[0] & 1) === 0 && mac.some((byte) => byte !== 0);
 }
 
 /** The FDB key of layout.ts: the MAC's bytes lowest, as they lie in memory, then the network id. */
 export function packFdbKey(mac: Uint8Array, network: number): bigint {
   let key = BigInt(network) << 48n;
-  for (let i = 0; i < MAC_LEN; i++) key |= BigInt(mac[i] ?? 0) << BigInt(8 * i);
+  for (let i = 0; i < MAC_LEN; i++) key |= BigInt(mac[i]) << BigInt(8 * i);
   return key;
 }
 

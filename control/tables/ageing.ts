@@ -44,7 +44,7 @@ export class Ageing {
       this.#flushes.clear();
       return 0;
     }
-    const buckets = (this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+    const buckets = this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] + 1;
     const due = Math.min(buckets, Math.ceil((buckets * elapsedMs) / LAP_MS));
     const count = Math.min(due, buckets - this.#nextBucket);
     const swept = this.#dataplane.fdbSweep(WORKER_CONTROL, this.#nextBucket, count);
@@ -55,7 +55,7 @@ export class Ageing {
 
   /** Sweeps the whole table at once: tens of milliseconds for a large one. */
   sweepAll(): number {
-    const buckets = (this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+    const buckets = this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] + 1;
     this.#flushes.clear();
     this.#nextBucket = 0;
     return this.#dataplane.fdbSweep(WORKER_CONTROL, 0, buckets);
@@ -72,7 +72,7 @@ export class Ageing {
     flushes.thisLap++;
     this.#flushes.set(network, flushes);
     const index = networkIndex(network, NETWORK_GENERATION);
-    Atomics.store(this.#views.u32, index, ((this.#views.u32[index] ?? 0) + 1) & 0xff);
+    Atomics.store(this.#views.u32, index, (this.#views.u32[index] + 1) & 0xff);
   }
 
   #lapDone(): void {
@@ -86,7 +86,7 @@ export class Ageing {
 
   #anyLearned(networks: Iterable<{ readonly id: number }>): boolean {
     for (const { id } of networks) {
-      const learned = this.#views.u32[networkIndex(id, NETWORK_LEARNED)] ?? 0;
+      const learned = this.#views.u32[networkIndex(id, NETWORK_LEARNED)];
       const flushed = this.#flushes.has(id);
       if (learned > 0 && (flushed || this.#views.u32[networkIndex(id, NETWORK_AGEING)] !== 0)) return true;
     }

@@ -28,7 +28,9 @@ import {
   EVENTS,
   WORKER_SLOTS,
 } from "../../dataplane-wasm/layout.js";
+import { MAC_LEN } from "../address.js";
 import type { Views } from "../memory.js";
+import { readU64 } from "../u64.js";
 
 export type FdbEventKind = "learned" | "moved" | "aged" | "limit";
 
@@ -85,24 +87,24 @@ export class Events {
   get lost(): number {
     let lost = 0;
     for (let slot = 0; slot < WORKER_SLOTS; slot++) {
-      lost += Number(this.#views.u64[(EVENTS + slot * EVENT_RING_SIZE + EVENT_LOST) / 8] ?? 0n);
+      lost += readU64(this.#views, EVENTS + slot * EVENT_RING_SIZE + EVENT_LOST);
     }
     return lost;
   }
 
   #read(record: number): FdbEvent | undefined {
     const { u8, u16, u32 } = this.#views;
-    const kind = KINDS.get(u8[record + EVENT_KIND] ?? 0);
+    const kind = KINDS.get(u8[record + EVENT_KIND]);
     if (kind === undefined) return undefined;
     return {
       kind,
-      network: u16[(record + EVENT_NETWORK) / 2] ?? 0,
-      mac: u8.slice(record + EVENT_MAC, record + EVENT_MAC + 6),
-      toKind: u8[record + EVENT_TO_KIND] ?? 0,
-      to: u32[(record + EVENT_TO) / 4] ?? 0,
-      fromKind: u8[record + EVENT_FROM_KIND] ?? 0,
-      from: u32[(record + EVENT_FROM) / 4] ?? 0,
-      clock: u32[(record + EVENT_CLOCK) / 4] ?? 0,
+      network: u16[(record + EVENT_NETWORK) / 2],
+      mac: u8.slice(record + EVENT_MAC, record + EVENT_MAC + MAC_LEN),
+      toKind: u8[record + EVENT_TO_KIND],
+      to: u32[(record + EVENT_TO) / 4],
+      fromKind: u8[record + EVENT_FROM_KIND],
+      from: u32[(record + EVENT_FROM) / 4],
+      clock: u32[(record + EVENT_CLOCK) / 4],
     };
   }
 }

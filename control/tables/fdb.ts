@@ -15,7 +15,7 @@ import {
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
-import { type FdbValue, formatMac, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
+import { type FdbValue, formatMac, MAC_LEN, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
 import { type Dataplane, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
@@ -45,7 +45,7 @@ export class Fdb {
   }
 
   get bucketCount(): number {
-    return (this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+    return this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] + 1;
   }
 
   /** The entry of a MAC as it stands, aged or not; undefined if there is none. */
@@ -60,8 +60,8 @@ export class Fdb {
       kind,
       id,
       flags: flags | FDB_FLAG_STATIC,
-      generation: this.#views.u32[networkIndex(network, NETWORK_GENERATION)] ?? 0,
-      stamp: this.#views.u32[SYSTEM_CLOCK / 4] ?? 0,
+      generation: this.#views.u32[networkIndex(network, NETWORK_GENERATION)],
+      stamp: this.#views.u32[SYSTEM_CLOCK / 4],
     });
     const outcome = this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
     if (outcome === FDB_SET_FULL) throw new VxlaneError("ERR_LIMIT", `no room in the FDB for ${formatMac(mac)}`);
@@ -82,9 +82,9 @@ export class Fdb {
         const keyLow = Atomics.load(u32, keyPtr / 4);
         const keyHigh = Atomics.load(u32, keyPtr / 4 + 1);
         if (keyLow === 0 && keyHigh === 0) continue;
-        const entryNetwork = u16[(keyPtr + 6) / 2] ?? 0;
+        const entryNetwork = u16[(keyPtr + MAC_LEN) / 2];
         if (network !== 0 && entryNetwork !== network) continue;
-        const mac = u8.slice(keyPtr, keyPtr + 6);
+        const mac = u8.slice(keyPtr, keyPtr + MAC_LEN);
         const value = Atomics.load(u64, (keyPtr + FDB_BUCKET_VALUES) / 8);
         const same = Atomics.load(u32, keyPtr / 4) === keyLow && Atomics.load(u32, keyPtr / 4 + 1) === keyHigh;
         if (!same) {
@@ -102,9 +102,9 @@ export class Fdb {
     const { u32 } = this.#views;
     const entry = { mac, network, kind: high >>> 28, id: (high >>> 8) & 0xfffff, flags: low >>> 24 };
     if ((entry.flags & FDB_FLAG_STATIC) !== 0) return { ...entry, age: 0 };
-    const generation = (u32[networkIndex(network, NETWORK_GENERATION)] ?? 0) & 0xff;
-    const age = ((u32[SYSTEM_CLOCK / 4] ?? 0) - ((low >>> 8) & 0xffff)) & 0xffff;
-    const ageing = u32[networkIndex(network, NETWORK_AGEING)] ?? 0;
+    const generation = u32[networkIndex(network, NETWORK_GENERATION)] & 0xff;
+    const age = (u32[SYSTEM_CLOCK / 4] - ((low >>> 8) & 0xffff)) & 0xffff;
+    const ageing = u32[networkIndex(network, NETWORK_AGEING)];
     if ((high & 0xff) !== generation || (ageing !== 0 && age > ageing)) return undefined;
     return { ...entry, age };
   }

@@ -107,7 +107,7 @@ export class Tables {
   }
 
   get fdbCapacity(): number {
-    return this.#views.u32[SYSTEM_FDB_CAPACITY / 4] ?? 0;
+    return this.#views.u32[SYSTEM_FDB_CAPACITY / 4];
   }
 
   /** Tidies up: to be called a few times a second. @param elapsedMs since the last call */

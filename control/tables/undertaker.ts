@@ -16,6 +16,7 @@ import {
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
+import { MAC_LEN } from "../address.js";
 import type { Dataplane } from "../dataplane.js";
 import type { Views } from "../memory.js";
 import type { Epochs } from "./epochs.js";
@@ -69,7 +70,7 @@ export class Undertaker {
     if (this.#walk === undefined) this.#begin();
     if (this.#walk === undefined) return;
     const { keys, nextBucket } = this.#walk;
-    const bucketCount = (this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+    const bucketCount = this.#views.u32[SYSTEM_FDB_BUCKET_MASK / 4] + 1;
     const end = Math.min(nextBucket + bucketMax, bucketCount);
     this.#removeEntries(keys, nextBucket, end);
     this.#walk.nextBucket = end;
@@ -105,12 +106,12 @@ export class Undertaker {
       for (let slot = 0; slot < FDB_BUCKET_SLOTS; slot++) {
         const keyPtr = bucketPtr + slot * 8;
         if (u32[keyPtr / 4] === 0 && u32[keyPtr / 4 + 1] === 0) continue;
-        const valueHigh = u32[(keyPtr + FDB_BUCKET_VALUES) / 4 + 1] ?? 0; // kind 4 | id 20 | generation 8
-        const network = u16[(keyPtr + 6) / 2] ?? 0;
+        const valueHigh = u32[(keyPtr + FDB_BUCKET_VALUES) / 4 + 1]; // kind 4 | id 20 | generation 8
+        const network = u16[(keyPtr + MAC_LEN) / 2];
         const dead =
           keys.has(graveKey(KEY_KINDS.network, network)) ||
           keys.has(graveKey(valueHigh >>> 28, (valueHigh >>> 8) & 0xfffff));
-        if (dead) this.#dataplane.fdbRemove(WORKER_CONTROL, u64[keyPtr / 8] ?? 0n);
+        if (dead) this.#dataplane.fdbRemove(WORKER_CONTROL, u64[keyPtr / 8]);
       }
     }
   }

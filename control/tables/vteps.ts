@@ -116,7 +116,7 @@ export class Vteps {
   /** VTEP_FLAG_* of the record in use. */
   flags(id: number): number {
     const pointer = this.#pointer(id);
-    return pointer === 0 ? 0 : (this.#views.u32[(pointer + VTEP_FLAGS) / 4] ?? 0);
+    return pointer === 0 ? 0 : this.#views.u32[(pointer + VTEP_FLAGS) / 4];
   }
 
   /** Every id in use, those made on receipt included. */
