@@ -1,14 +1,19 @@
 // Networks as the config (later the API, too) knows them, carried out: tables, interfaces and multicast groups together.
 // Each change happens whole or not at all: what was made before a step that failed is taken back.
 
-import { formatAddress, parseAddress, parseMac, parsePrefix } from "../address.js";
-import type { NetworkConfig } from "../config/types.js";
+import { isDeepStrictEqual } from "node:util";
+import { formatAddress, formatMac, parseAddress, parseMac, parsePrefix } from "../address.js";
+import type { NetworkConfig, PortConfig, StaticEntry } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
+import type { StaticChange, StaticTarget } from "../tables/statics.js";
 import type { Tables } from "../tables/tables.js";
-import { atomically } from "../tables/transaction.js";
+import { atomically, type Transaction } from "../tables/transaction.js";
 import type { Flood, Network, NetworkSpec } from "../tables/types.js";
 import type { PortDevices } from "./port-devices.js";
 import type { UnderlaySockets } from "./underlay-sockets.js";
+
+/** A network as it is to be; ports and entries that are absent stay as they are. */
+export type NetworkChange = Omit<NetworkConfig, "ports" | "fdb"> & Partial<Pick<NetworkConfig, "ports" | "fdb">>;
 
 export class Overlay {
   readonly #tables: Tables;
@@ -27,17 +32,43 @@ export class Overlay {
   /** Adds a network with its ports, groups and static entries. @throws VxlaneError, SyscallError */
   add(config: NetworkConfig): Network {
     const spec = specOf(config, this.#defaultMtu);
+    this.#requireName(spec);
     return atomically((steps) => {
       const network = this.#tables.networks.add(spec);
       steps.onUndo(() => this.#tables.networks.remove(spec.vni));
       this.#ports.open(network, config.ports);
       steps.onUndo(() => this.#ports.closeAllOf(network));
-      for (const { mac, vtep, port } of config.fdb) {
-        const target = vtep === undefined ? { port: port ?? "" } : { vtep: requireAddress(vtep) };
-        this.#tables.statics.set(spec.vni, requireMac(mac), target);
-      }
+      this.#tables.statics.apply(spec.vni, staticChanges(config.fdb));
       if (config.flood.mode === "multicast") this.#underlay.join(config.flood.group);
       return network;
+    });
+  }
+
+  /**
+   * Makes a network what `change` says, while frames flow.
+   * @param entriesGone static entries that go when `change` names entries
+   * @returns false if it was so already
+   * @throws ERR_NOT_FOUND, ERR_CONFLICT for a port that would have to be made anew, and what `add` throws
+   */
+  replace(change: NetworkChange, entriesGone: readonly Uint8Array[] = []): boolean {
+    const network = this.#tables.networks.get(change.vni);
+    const spec = specOf(change, this.#defaultMtu);
+    const before = network.spec;
+    const isSpecChanged = !isDeepStrictEqual(spec, before);
+    const ports = this.#planPorts(network, change.ports);
+    this.#requireName(spec);
+    return atomically((steps) => {
+      if (isSpecChanged) this.#replaceSpec(steps, network, spec);
+      this.#ports.open(network, ports.opened);
+      for (const { name } of ports.opened) steps.onUndo(() => this.#ports.close(spec.vni, name));
+      const gone = entriesGone.map((mac) => ({ mac }));
+      const entries = this.#tables.statics.apply(spec.vni, [...staticChanges(change.fdb ?? []), ...gone]);
+      steps.onCommit(() => {
+        for (const name of ports.closed) this.#ports.close(spec.vni, name);
+        if (isSpecChanged && before.flood.mode === "multicast") this.#underlay.leave(formatAddress(before.flood.group));
+      });
+      const { created, changed, removed } = entries;
+      return isSpecChanged || ports.opened.length + ports.closed.length + created + changed + removed > 0;
     });
   }
 
@@ -50,9 +81,64 @@ export class Overlay {
     if (flood.mode === "multicast") this.#underlay.leave(formatAddress(flood.group));
     await this.#tables.epochs.quiesce();
   }
+
+  /** All of a network but ports and entries. */
+  #replaceSpec(steps: Transaction, network: Network, spec: NetworkSpec): void {
+    const before = network.spec;
+    if (spec.mtu !== before.mtu) {
+      this.#ports.setMtu(network, spec.mtu);
+      steps.onUndo(() => this.#ports.setMtu(network, before.mtu));
+    }
+    if (spec.flood.mode === "multicast") {
+      const group = formatAddress(spec.flood.group);
+      this.#underlay.join(group);
+      steps.onUndo(() => this.#underlay.leave(group));
+    }
+    this.#tables.networks.replace(spec);
+    steps.onUndo(() => this.#tables.networks.replace(before));
+  }
+
+  #planPorts(network: Network, wanted: readonly PortConfig[] | undefined): { opened: PortConfig[]; closed: string[] } {
+    if (wanted === undefined) return { opened: [], closed: [] };
+    const names = new Set(wanted.map(({ name }) => name));
+    const opened = wanted.filter((port) => !network.ports.has(port.name));
+    for (const port of wanted) if (network.ports.has(port.name)) this.#requireSame(network, port);
+    return { opened, closed: [...network.ports.keys()].filter((name) => !names.has(name)) };
+  }
+
+  /** An interface keeps what it was made with. */
+  #requireSame(network: Network, wanted: PortConfig): void {
+    const there = this.#ports.find(wanted.name)?.config;
+    const mac = formatMac(network.ports.get(wanted.name)?.mac ?? new Uint8Array());
+    const differs = [
+      ...(there !== undefined && this.#ports.queuesOf(there) !== this.#ports.queuesOf(wanted) ? ["queues"] : []),
+      ...(wanted.mac !== undefined && wanted.mac !== mac ? ["mac"] : []),
+      ...(there !== undefined && there.persistent !== wanted.persistent ? ["persistent"] : []),
+    ];
+    if (differs.length === 0) return;
+    const what = `port ${wanted.name} is there with another ${differs.join(" and ")}`;
+    throw new VxlaneError("ERR_CONFLICT", `${what}, which it keeps: delete it first`);
+  }
+
+  #requireName({ vni, name }: NetworkSpec): void {
+    for (const { spec } of this.#tables.networks) {
+      if (spec.name !== name || spec.vni === vni) continue;
+      throw new VxlaneError("ERR_CONFLICT", `network ${spec.vni} has the name ${name} already`);
+    }
+  }
 }
 
-function specOf(config: NetworkConfig, defaultMtu: number): NetworkSpec {
+function staticChanges(entries: readonly StaticEntry[]): StaticChange[] {
+  const targets = new Map<string, StaticTarget>();
+  return entries.map(({ mac, vtep, port }) => {
+    const key = vtep ?? `port ${port}`;
+    const target = targets.get(key) ?? (vtep === undefined ? { port: port ?? "" } : { vtep: requireAddress(vtep) });
+    targets.set(key, target);
+    return { mac: requireMac(mac), target };
+  });
+}
+
+function specOf(config: NetworkChange, defaultMtu: number): NetworkSpec {
   const { vni, name, learning, ageing, innerVlan, allow } = config;
   return {
     vni,
@@ -66,7 +152,7 @@ function specOf(config: NetworkConfig, defaultMtu: number): NetworkSpec {
   };
 }
 
-function floodOf({ flood }: NetworkConfig): Flood {
+function floodOf({ flood }: NetworkChange): Flood {
   if (flood.mode === "headend") return { mode: "headend", vteps: flood.vteps.map(requireAddress) };
   if (flood.mode === "multicast") return { ...flood, group: requireAddress(flood.group) };
   return flood;

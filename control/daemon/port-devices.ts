@@ -7,16 +7,20 @@
 
 import { MAC_LEN, parseMac } from "../address.js";
 import type { PortConfig } from "../config/types.js";
-import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap } from "../linux/index.js";
+import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap, type TapOptions } from "../linux/index.js";
 import type { Tables } from "../tables/tables.js";
+import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
 import type { Workers } from "./workers.js";
+
+/** What a port needs of its interface. */
+export type Device = Pick<Tap, "name" | "mac" | "queueFds" | "readTxDropped" | "setMtu" | "release">;
 
 /** What is open for a port. */
 export interface PortDevice {
   readonly config: PortConfig;
   readonly port: Port;
-  readonly tap: Tap;
+  readonly tap: Device;
   /** tx_dropped when it was opened: a persistent device may bring losses of its own. */
   readonly lostBefore: number;
   /** As last read; the figures of a device that somebody deletes go with it. */
@@ -25,14 +29,21 @@ export interface PortDevice {
 
 export class PortDevices {
   readonly #tables: Tables;
-  readonly #workers: Workers;
+  readonly #workers: Pick<Workers, "count" | "epoll">;
+  readonly #openDevice: (options: TapOptions) => Device;
   readonly #devices = new Map<string, PortDevice>();
   /** By network id: losses of ports that are gone. */
   readonly #lostByClosed = new Map<number, number>();
 
-  constructor(tables: Tables, workers: Workers) {
+  /** @param openDevice for tests that may not open a TAP */
+  constructor(
+    tables: Tables,
+    workers: Pick<Workers, "count" | "epoll">,
+    openDevice: (options: TapOptions) => Device = openTap,
+  ) {
     this.#tables = tables;
     this.#workers = workers;
+    this.#openDevice = openDevice;
   }
 
   find(name: string): PortDevice | undefined {
@@ -41,24 +52,46 @@ export class PortDevices {
 
   /** Opens the ports of a network and adds them to it, all or none. @throws what `openTap` and `Ports.add` throw */
   open(network: Network, configs: readonly PortConfig[]): void {
-    const taps: Tap[] = [];
-    try {
-      for (const config of configs) taps.push(this.#openTap(config, network.spec.mtu));
-      const specs = taps.map(({ name, mac }) => ({ name, mac: requireMac(mac), mtu: network.spec.mtu }));
-      const ports = this.#tables.ports.add(network.spec.vni, specs);
-      ports.forEach((port, index) => {
-        this.#connect({
-          config: configs[index],
-          port,
-          tap: taps[index],
-          lostBefore: taps[index].readTxDropped(),
-          lost: 0,
-        });
+    const { vni, mtu } = network.spec;
+    atomically((steps) => {
+      const taps = configs.map((config) => {
+        const tap = this.#openTap(config, mtu);
+        // Once it is connected, a worker may hold its descriptors.
+        steps.onUndo(() => this.#tables.epochs.retire(() => tap.release()));
+        return tap;
       });
-    } catch (error) {
-      for (const tap of taps) tap.release();
-      throw error;
-    }
+      const lostBefore = taps.map((tap) => tap.readTxDropped());
+      const ports = this.#tables.ports.add(
+        vni,
+        taps.map(({ name, mac }) => ({ name, mac: requireMac(mac), mtu })),
+      );
+      for (const port of ports) steps.onUndo(() => this.#tables.ports.remove(vni, port.name));
+      ports.forEach((port, index) => {
+        const device = { config: configs[index], port, tap: taps[index], lostBefore: lostBefore[index], lost: 0 };
+        steps.onUndo(() => this.#detach(device));
+        this.#connect(device);
+      });
+    });
+  }
+
+  /** Changes the MTU of a network's interfaces, all or none. @throws SyscallError */
+  setMtu(network: Network, mtu: number): void {
+    const { vni, mtu: before } = network.spec;
+    atomically((steps) => {
+      for (const name of network.ports.keys()) {
+        const tap = this.#devices.get(name)?.tap;
+        if (tap === undefined) continue;
+        setMtu(tap, mtu);
+        steps.onUndo(() => setMtu(tap, before));
+      }
+      this.#tables.ports.setMtu(vni, mtu);
+    });
+  }
+
+  /** How many queues a port has. */
+  queuesOf({ queues }: PortConfig): number {
+    // A queue that no worker reads would swallow the flows that the kernel puts into it.
+    return Math.min(this.#workers.count, queues === "auto" ? Infinity : queues);
   }
 
   /** Takes a port out of its network and closes its interface. @throws ERR_NOT_FOUND */
@@ -92,11 +125,10 @@ export class PortDevices {
     this.#devices.clear();
   }
 
-  #openTap(config: PortConfig, mtu: number): Tap {
-    // A queue that no worker reads would swallow the flows that the kernel puts into it.
-    const queues = Math.min(this.#workers.count, config.queues === "auto" ? Infinity : config.queues);
+  #openTap(config: PortConfig, mtu: number): Device {
     const { name, persistent, mac } = config;
-    return openTap({ name, queues, mtu, persistent, ...(mac === undefined ? {} : { mac }) });
+    const queues = this.queuesOf(config);
+    return this.#openDevice({ name, queues, mtu, persistent, ...(mac === undefined ? {} : { mac }) });
   }
 
   #connect(device: PortDevice): void {
@@ -114,13 +146,18 @@ export class PortDevices {
 
   #disconnect(device: PortDevice): void {
     const { port, tap } = device;
+    this.#detach(device);
+    this.#lostByClosed.set(port.network, (this.#lostByClosed.get(port.network) ?? 0) + readLost(device));
+    this.#tables.epochs.retire(() => tap.release());
+  }
+
+  /** Takes the descriptors away from the workers, those that have them. */
+  #detach({ port, tap }: PortDevice): void {
     this.#devices.delete(port.name);
     tap.queueFds.forEach((fd, worker) => {
       removeFromEpoll(this.#workers.epoll(worker), fd);
     });
-    this.#lostByClosed.set(port.network, (this.#lostByClosed.get(port.network) ?? 0) + readLost(device));
     this.#tables.ports.setQueues(port, []);
-    this.#tables.epochs.retire(() => tap.release());
   }
 }
 
@@ -130,6 +167,15 @@ function removeFromEpoll(epoll: number, fd: number): void {
     epollRemove(epoll, fd);
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
+  }
+}
+
+/** An interface that somebody deleted needs no MTU. */
+function setMtu(tap: Device, mtu: number): void {
+  try {
+    tap.setMtu(mtu);
+  } catch (error) {
+    if (!(error instanceof SyscallError && error.code === "ENODEV")) throw error;
   }
 }
 

@@ -5,15 +5,18 @@ import { EPOLL_UNDERLAY, epollAdd, epollRemove, type GroupSocket, type Underlay 
 import type { Epochs } from "../tables/epochs.js";
 import type { Workers } from "./workers.js";
 
+/** What is asked of the underlay's sockets. */
+type Groups = Pick<Underlay, "receiveFds" | "joinGroup" | "readLost">;
+
 export class UnderlaySockets {
-  readonly #underlay: Underlay;
-  readonly #workers: Workers;
+  readonly #underlay: Groups;
+  readonly #workers: Pick<Workers, "count" | "epoll">;
   readonly #epochs: Epochs;
   readonly #groups = new Map<string, { readonly socket: GroupSocket; readonly worker: number; uses: number }>();
   #nextWorker = 0;
 
   /** Puts every worker's socket into its epoll set. */
-  constructor(underlay: Underlay, workers: Workers, epochs: Epochs) {
+  constructor(underlay: Groups, workers: Pick<Workers, "count" | "epoll">, epochs: Epochs) {
     this.#underlay = underlay;
     this.#workers = workers;
     this.#epochs = epochs;

@@ -72,15 +72,23 @@ export class Tap {
   /** TUN_F_* that the kernel accepted: what frames read from it may leave unfinished. */
   readonly offloads: number;
   readonly #netlink: Netlink;
+  readonly #netns: string | undefined;
   #isReleased = false;
 
   /** @internal use `openTap` */
-  constructor(name: string, index: number, queueFds: readonly number[], offloads: number, netlink: Netlink) {
+  constructor(
+    { name, netns }: Pick<TapOptions, "name" | "netns">,
+    index: number,
+    queueFds: readonly number[],
+    offloads: number,
+    netlink: Netlink,
+  ) {
     this.name = name;
     this.index = index;
     this.queueFds = queueFds;
     this.offloads = offloads;
     this.#netlink = netlink;
+    this.#netns = netns;
   }
 
   /** @throws SyscallError ENODEV if somebody deleted the device; so do the next ones */
@@ -99,6 +107,13 @@ export class Tap {
   /** Frames that the host sent and that found a queue full, since the device exists (`port_lost`). */
   readTxDropped(): number {
     return readTxDropped(this.#netlink, this.index);
+  }
+
+  /** @param mtu largest L3 packet, bytes. @throws SyscallError ENODEV, EINVAL */
+  setMtu(mtu: number): void {
+    // The name may have changed since.
+    const { name } = getLink(this.#netlink, this.index);
+    inNamespace(this.#netns, () => withSocket((fd) => setMtu(fd, name, mtu)));
   }
 
   /** Closes every queue; a device that is not persistent is gone then. Take the queues away from the workers first. */
@@ -132,7 +147,7 @@ export function openTap(options: TapOptions): Tap {
       throw new VxlaneError("ERR_HOST_INTERFACE", `${options.name} disappeared while it was set up`);
     // Last, so that a failure before it leaves nothing behind.
     if (options.persistent) check(ioctlNumber(fds[0], TUNSETPERSIST, 1), `TUNSETPERSIST ${options.name}`);
-    return new Tap(options.name, link.index, fds, offloads, netlink);
+    return new Tap(options, link.index, fds, offloads, netlink);
   } catch (error) {
     for (const fd of fds) close(fd);
     releaseNetlink(netlink);
@@ -198,8 +213,7 @@ function setOffloads(fd: number): number {
 
 /** MAC, MTU, up. */
 function setUp({ name, mac, mtu }: TapOptions): void {
-  const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
-  try {
+  withSocket((fd) => {
     const bytes = mac === undefined ? undefined : parseMac(mac);
     if (bytes !== undefined) {
       const request = interfaceRequest(name);
@@ -207,14 +221,26 @@ function setUp({ name, mac, mtu }: TapOptions): void {
       request.set(bytes, IFREQ_HWADDR);
       check(ioctl(fd, SIOCSIFHWADDR, request), `SIOCSIFHWADDR ${name} ${formatMac(bytes)}`);
     }
-    const sizeRequest = interfaceRequest(name);
-    sizeRequest.writeInt32LE(mtu, IFREQ_MTU);
-    check(ioctl(fd, SIOCSIFMTU, sizeRequest), `SIOCSIFMTU ${name} ${mtu}`);
+    setMtu(fd, name, mtu);
 
     const flagsRequest = interfaceRequest(name);
     check(ioctl(fd, SIOCGIFFLAGS, flagsRequest), `SIOCGIFFLAGS ${name}`);
     flagsRequest.writeUInt16LE(flagsRequest.readUInt16LE(IFREQ_FLAGS) | IFF_UP, IFREQ_FLAGS);
     check(ioctl(fd, SIOCSIFFLAGS, flagsRequest), `SIOCSIFFLAGS ${name} up`);
+  });
+}
+
+function setMtu(fd: number, name: string, mtu: number): void {
+  const request = interfaceRequest(name);
+  request.writeInt32LE(mtu, IFREQ_MTU);
+  check(ioctl(fd, SIOCSIFMTU, request), `SIOCSIFMTU ${name} ${mtu}`);
+}
+
+/** Any socket takes the ioctls of interfaces. */
+function withSocket(use: (fd: number) => void): void {
+  const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
+  try {
+    use(fd);
   } finally {
     close(fd);
   }

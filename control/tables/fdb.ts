@@ -9,6 +9,8 @@ import {
   FDB_BUCKET_SLOTS,
   FDB_BUCKET_VALUES,
   FDB_FLAG_STATIC,
+  FDB_VALUE_ID_MASK,
+  FDB_VALUE_KIND_SHIFT,
   NETWORK_AGEING,
   NETWORK_GENERATION,
   SYSTEM_CLOCK,
@@ -20,6 +22,8 @@ import { type Dataplane, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../datapla
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
 import { networkIndex } from "./records.js";
+
+const KIND_MASK = 2 ** (64 - FDB_VALUE_KIND_SHIFT) - 1;
 
 export interface FdbEntry {
   /** 6 bytes. */
@@ -54,6 +58,13 @@ export class Fdb {
     return value === FDB_NONE ? undefined : unpackFdbValue(value);
   }
 
+  /** As `get`, in the words of `entries`: undefined too for what is aged or flushed. */
+  find(network: number, mac: Uint8Array): FdbEntry | undefined {
+    const value = BigInt.asUintN(64, this.#dataplane.fdbGet(packFdbKey(mac, network)));
+    if (value === FDB_NONE) return undefined;
+    return this.#decode(mac, network, Number(value & 0xffffffffn), Number(value >> 32n));
+  }
+
   /** Writes a static entry over whatever was there. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked */
   setStatic(network: number, mac: Uint8Array, kind: number, id: number, flags = 0): void {
     const value = packFdbValue({
@@ -70,6 +81,19 @@ export class Fdb {
 
   remove(network: number, mac: Uint8Array): boolean {
     return this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network)) !== 0;
+  }
+
+  /**
+   * Removes learned entries of buckets `from` to `from + count - 1`, and returns how many.
+   * @param network 0: of all
+   * @param target of one FDB_KIND_* and id only
+   */
+  flushLearned(from: number, count: number, network: number, target?: { kind: number; id: number }): number {
+    const rest = { generation: 0, stamp: 0 };
+    const all = target === undefined ? { kind: 0, id: 0 } : { kind: KIND_MASK, id: FDB_VALUE_ID_MASK };
+    const mask = packFdbValue({ ...rest, ...all, flags: FDB_FLAG_STATIC });
+    const match = packFdbValue({ ...rest, kind: 0, id: 0, ...target, flags: 0 });
+    return this.#dataplane.fdbFlush(WORKER_CONTROL, from, count, network, mask, match);
   }
 
   /** Live entries of buckets `from` to `from + count - 1`, of one network or (0) of all, in the order of the table. */

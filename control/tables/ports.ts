@@ -89,6 +89,14 @@ export class Ports {
     return port;
   }
 
+  /** Changes the MTU of every port of a network. @throws ERR_NOT_FOUND */
+  setMtu(vni: number, mtu: number): void {
+    for (const port of this.#registry.entry(vni).ports.values()) {
+      Object.assign(port, { mtu });
+      writeAttachment(this.#views, port);
+    }
+  }
+
   /** Stores the descriptors of a port, one for each worker from 0 on. */
   setQueues(port: Port, fds: readonly number[]): void {
     storePortQueues(this.#views, port.id, fds);

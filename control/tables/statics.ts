@@ -11,6 +11,26 @@ import type { Vteps } from "./vteps.js";
 
 export type StaticTarget = { readonly vtep: Uint8Array } | { readonly port: string };
 
+export interface StaticChange {
+  /** 6 bytes. */
+  readonly mac: Uint8Array;
+  /** Absent: the entry goes. One object for many changes spares looking it up for each. */
+  readonly target?: StaticTarget;
+}
+
+export interface StaticCounts {
+  readonly created: number;
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly removed: number;
+}
+
+interface Destination {
+  /** FDB_KIND_* */
+  readonly kind: number;
+  readonly id: number;
+}
+
 export class Statics {
   readonly #registry: Registry;
   readonly #fdb: Fdb;
@@ -24,30 +44,51 @@ export class Statics {
 
   /** Writes an entry over whatever was there. @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT, ERR_TIMEOUT */
   set(vni: number, mac: Uint8Array, target: StaticTarget): void {
-    const entry = this.#registry.entry(vni);
-    const old = this.#find(entry, mac);
-    atomically((steps) => {
-      const { kind, id } = this.#resolve(steps, entry, target);
-      this.#write(steps, entry, mac, kind, id, old);
-      const counts = new Map(entry.staticVteps);
-      if (kind === FDB_KIND_VTEP) count(counts, id, 1);
-      if (old?.kind === FDB_KIND_VTEP) count(counts, old.id, -1);
-      this.#recount(steps, entry, counts);
-    });
+    this.apply(vni, [{ mac, target }]);
   }
 
   /** @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT */
   remove(vni: number, mac: Uint8Array): void {
+    this.apply(vni, [{ mac }]);
+  }
+
+  /**
+   * Makes many changes, all or none; one that changes nothing touches nothing.
+   * @param changes each MAC once
+   * @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT, ERR_TIMEOUT
+   */
+  apply(vni: number, changes: readonly StaticChange[]): StaticCounts {
     const entry = this.#registry.entry(vni);
-    const old = this.#find(entry, mac);
-    if (old === undefined) {
-      throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no static entry for ${formatMac(mac)}`);
-    }
-    atomically((steps) => {
+    const done = { created: 0, changed: 0, unchanged: 0, removed: 0 };
+    return atomically((steps) => {
+      const resolve = this.#resolver(steps, entry);
       const counts = new Map(entry.staticVteps);
-      if (old.kind === FDB_KIND_VTEP) count(counts, old.id, -1);
+      const write = this.#writer(steps, entry);
+      const removed: Uint8Array[] = [];
+      for (const { mac, target } of changes) {
+        const old = this.#find(entry, mac);
+        if (target === undefined) {
+          if (old === undefined) throw notFound(vni, mac);
+          removed.push(mac);
+        } else {
+          const wanted = resolve(target);
+          if (old?.kind === wanted.kind && old.id === wanted.id) {
+            done.unchanged++;
+            continue;
+          }
+          write(mac, wanted, old);
+          if (wanted.kind === FDB_KIND_VTEP) count(counts, wanted.id, 1);
+          if (old === undefined) done.created++;
+          else done.changed++;
+        }
+        if (old?.kind === FDB_KIND_VTEP) count(counts, old.id, -1);
+      }
+      done.removed = removed.length;
       this.#recount(steps, entry, counts);
-      steps.onCommit(() => this.#fdb.remove(entry.id, mac));
+      steps.onCommit(() => {
+        for (const mac of removed) this.#fdb.remove(entry.id, mac);
+      });
+      return done;
     });
   }
 
@@ -60,8 +101,17 @@ export class Statics {
     return value;
   }
 
-  /** The kind and id that a target means; a VTEP is held until the transaction has ended. */
-  #resolve(steps: Transaction, entry: Entry, target: StaticTarget): { kind: number; id: number } {
+  /** Finds the kind and id that a target means; VTEPs are held until the transaction has ended. */
+  #resolver(steps: Transaction, entry: Entry): (target: StaticTarget) => Destination {
+    const known = new Map<StaticTarget, Destination>();
+    return (target) => {
+      const destination = known.get(target) ?? this.#resolve(steps, entry, target);
+      known.set(target, destination);
+      return destination;
+    };
+  }
+
+  #resolve(steps: Transaction, entry: Entry, target: StaticTarget): Destination {
     if ("vtep" in target) {
       const id = this.#vteps.acquire(target.vtep);
       steps.onUndo(() => this.#vteps.release(id));
@@ -76,12 +126,18 @@ export class Statics {
     return { kind: FDB_KIND_ATTACHMENT, id: port.attachment };
   }
 
-  #write(steps: Transaction, entry: Entry, mac: Uint8Array, kind: number, id: number, old: FdbValue | undefined): void {
-    this.#fdb.setStatic(entry.id, mac, kind, id);
+  #writer(steps: Transaction, entry: Entry): (mac: Uint8Array, to: Destination, old: FdbValue | undefined) => void {
+    const written: { readonly mac: Uint8Array; readonly old: FdbValue | undefined }[] = [];
     steps.onUndo(() => {
-      if (old === undefined) this.#fdb.remove(entry.id, mac);
-      else this.#fdb.setStatic(entry.id, mac, old.kind, old.id);
+      for (const { mac, old } of written.reverse()) {
+        if (old === undefined) this.#fdb.remove(entry.id, mac);
+        else this.#fdb.setStatic(entry.id, mac, old.kind, old.id);
+      }
     });
+    return (mac, to, old) => {
+      this.#fdb.setStatic(entry.id, mac, to.kind, to.id);
+      written.push({ mac, old });
+    };
   }
 
   /** Holds each VTEP of `counts` once; the reach changes only when the VTEPs do, not with each entry. */
@@ -99,6 +155,10 @@ export class Statics {
       for (const id of gone) this.#vteps.release(id);
     });
   }
+}
+
+function notFound(vni: number, mac: Uint8Array): VxlaneError {
+  return new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no static entry for ${formatMac(mac)}`);
 }
 
 function count(counts: Map<number, number>, id: number, by: 1 | -1): void {
