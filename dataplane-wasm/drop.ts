@@ -15,6 +15,7 @@ export enum Drop {
   DecapFlagIClear = 5,
   DecapReservedBits = 6,
   DecapUnknownVni = 7,
+  /** Datagrams that found a socket's buffer full or had a bad outer checksum: the kernel's count, not a worker's. */
   DecapUnderlayLost = 8,
 
   /* Decap, in a network. */
@@ -32,20 +33,21 @@ export enum Drop {
   DecapPortFull = 20,
   DecapPortDown = 21,
   DecapSendError = 22,
-  DecapPortLost = 23,
 
   /* Encap. */
-  EncapInnerShort = 24,
-  EncapSourceMacInvalid = 25,
-  EncapInnerVlan = 26,
-  EncapFiltered = 27,
-  EncapSamePort = 28,
-  EncapFloodNone = 29,
-  EncapTooBig = 30,
-  EncapUnderlayFull = 31,
-  EncapPortFull = 32,
-  EncapSendError = 33,
-  EncapPortDown = 34,
+  EncapInnerShort = 23,
+  EncapSourceMacInvalid = 24,
+  EncapInnerVlan = 25,
+  EncapFiltered = 26,
+  EncapSamePort = 27,
+  EncapFloodNone = 28,
+  EncapTooBig = 29,
+  EncapUnderlayFull = 30,
+  EncapPortFull = 31,
+  EncapSendError = 32,
+  EncapPortDown = 33,
+  /** Frames for the tunnel that found a TAP's queue full: the kernel's count, not a worker's. */
+  EncapPortLost = 34,
 }
 
 /** The last member that is counted without a network. */

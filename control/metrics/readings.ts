@@ -5,7 +5,6 @@
 // TAP whose queue was full. Nobody could count them as received, so they are added here to both sides. A TAP's queue
 // holds what the host sends into the tunnel, so its losses belong to encap.
 
-import { Drop } from "../../dataplane-wasm/drop.js";
 import {
   COUNTER_AGED,
   COUNTER_BYTES_DECAP,
@@ -120,7 +119,7 @@ function readDrops(
 ): Record<string, number> {
   const dropped: Record<string, number> = {};
   for (const label of DROP_LABELS) {
-    if (label.direction !== direction || label.drop === Drop.DecapPortLost) continue;
+    if (label.direction !== direction) continue;
     const frames = tables.counters.network(network, COUNTER_DROPS + label.drop * 8);
     if (frames > 0) dropped[label.reason] = frames;
   }

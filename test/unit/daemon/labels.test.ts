@@ -26,7 +26,6 @@ const DECAP = [
   "port_full",
   "port_down",
   "send_error",
-  "port_lost",
 ];
 
 const ENCAP = [
@@ -41,6 +40,7 @@ const ENCAP = [
   "port_full",
   "send_error",
   "port_down",
+  "port_lost",
 ];
 
 it("derive from the names of the drops", () => {
