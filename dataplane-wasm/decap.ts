@@ -50,6 +50,7 @@ import {
 } from "./layout";
 import { portVirtio, portVirtioTail, VIRTIO_TOO_BIG } from "./offload";
 import { readOuter } from "./receive-outer";
+import { noteSegments } from "./segments";
 import { accessCheck, sourceVtep } from "./tables/access";
 import { checksumUpdate } from "./wire/checksum";
 import { ECN_ALARM, ECN_DROP, ECN_FIELD, ecnDecap } from "./wire/ecn";
@@ -57,6 +58,7 @@ import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/eth
 import { INNER_TAGGED, innerEcn, innerFlags, innerKind, innerL3, L3_IPV4, L3_NONE, parseInner } from "./wire/inner";
 import { IPV4_CHECKSUM, IPV4_VERSION_IHL } from "./wire/ipv4";
 import { storeIpv6Ecn } from "./wire/ipv6";
+import { PROTOCOL_TCP } from "./wire/transport";
 import { VXLAN_FLAG_I, VXLAN_FLAGS, VXLAN_LEN, vxlanVni } from "./wire/vxlan";
 
 const NETWORK_KEY_SHIFT: u64 = 48;
@@ -185,6 +187,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     dropInput(input, Drop.DecapInnerShort);
     return outputs;
   }
+  const mtu = load<u32>(net, NETWORK_MTU);
+  if (len > mtu + ETH_LEN) noteSegments(input, PROTOCOL_TCP, 0, mtu);
   const source = sourceMac(frame);
   if (source === 0 || macIsMulticast(source)) {
     dropInput(input, Drop.DecapSourceMacInvalid);
@@ -212,7 +216,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     dropInput(input, Drop.DecapInnerVlan);
     return outputs;
   }
-  if (innerKind(inner) !== L3_NONE) noteChecksum(input, frame, len, inner, load<u32>(net, NETWORK_MTU));
+  if (innerKind(inner) !== L3_NONE) noteChecksum(input, frame, len, inner, mtu);
 
   const destination = loadMac(frame + ETH_DST);
   if (macIsMulticast(destination)) {

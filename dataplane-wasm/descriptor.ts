@@ -22,6 +22,8 @@ import {
   DESC_PAYLOAD_PTR,
   DESC_PAYLOAD_SUM,
   DESC_RESULT,
+  DESC_SEGMENT_HEADERS,
+  DESC_SEGMENTS,
   DESC_SIZE,
   DESC_SOURCE_VTEP,
   DESC_SPARE,
@@ -70,8 +72,9 @@ export class Descriptor {
   floodList: u32;
   sourceVtep: u32;
   copies: u32;
-  spare0: u32;
-  spare1: u64;
+  segments: u16;
+  segmentHeaders: u16;
+  spare: u64;
 }
 
 /** Fails the build where the class and layout.ts disagree. Holds no code. */
@@ -103,7 +106,9 @@ export function checkDescriptor(): void {
   if (offsetof<Descriptor>("floodList") !== DESC_FLOOD_LIST) ERROR("floodList");
   if (offsetof<Descriptor>("sourceVtep") !== DESC_SOURCE_VTEP) ERROR("sourceVtep");
   if (offsetof<Descriptor>("copies") !== DESC_COPIES) ERROR("copies");
-  if (offsetof<Descriptor>("spare0") !== DESC_SPARE) ERROR("spare");
+  if (offsetof<Descriptor>("segments") !== DESC_SEGMENTS) ERROR("segments");
+  if (offsetof<Descriptor>("segmentHeaders") !== DESC_SEGMENT_HEADERS) ERROR("segmentHeaders");
+  if (offsetof<Descriptor>("spare") !== DESC_SPARE) ERROR("spare");
 }
 
 export function workerContext(worker: u32): usize {

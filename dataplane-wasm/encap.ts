@@ -46,6 +46,7 @@ import {
   VERDICT_UNICAST,
 } from "./layout";
 import { wantsChecksum, writeOuter } from "./outer";
+import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
 import { sumBytes } from "./wire/checksum";
 import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
@@ -109,6 +110,7 @@ function touchBuckets(worker: u32, count: u32): void {
 
 /** Decides one frame, and emits it where it has one destination. Returns the new number of outputs. */
 function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u32 {
+  if (isSuper(input)) noteSegments(input, superProtocol(input), superSize(input), 0);
   const from = attachmentPtr(input.attachment);
   if (!(load<u32>(from, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) {
     input.network = 0;

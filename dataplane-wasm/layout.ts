@@ -305,7 +305,8 @@ export const WORKERS_END: usize = WORKERS + WORKER_SIZE * WORKER_SLOTS;
  *   24 network (2) | 26 group id (2) | 28 outer port (2) | 30 outer TOS (1) | 31 outer TTL (1) | 32 outer address (16) |
  *   48 verdict (1) | 49 drop (1) | 50 flags (2) | 52 entry | 56 target | 60 target kind (1) | 61 result (1) | 62 origin (2) |
  *   64 virtio-net header (24) |
- *   88 inner (8) | 96 payload sum (8) | 104 flood list | 108 source VTEP | 112 copies | 116 spare (12)
+ *   88 inner (8) | 96 payload sum (8) | 104 flood list | 108 source VTEP | 112 copies |
+ *   116 segments (2) | 118 segment headers (2) | 120 spare (8)
  */
 export const DESC_HEADER_PTR: usize = 0;
 export const DESC_HEADER_LEN: usize = DESC_HEADER_PTR + 4;
@@ -333,12 +334,15 @@ export const DESC_PAYLOAD_SUM: usize = DESC_INNER + 8; // u64, inputs: checksum 
 export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow
 export const DESC_SOURCE_VTEP: usize = DESC_FLOOD_LIST + 4; // u32, inputs of decap: the sending VTEP
 export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it
-export const DESC_SPARE: usize = DESC_COPIES + 4; // 12 B
+export const DESC_SEGMENTS: usize = DESC_COPIES + 4; // u16, inputs with DESC_FLAG_SUPER: frames that this one counts as
+export const DESC_SEGMENT_HEADERS: usize = DESC_SEGMENTS + 2; // u16, beside it: bytes that every segment repeats
+export const DESC_SPARE: usize = DESC_SEGMENT_HEADERS + 2; // 8 B
 
 export const DESC_FLAG_OUTER: u32 = 1; // decap: the outer headers are part of the payload, checksums unverified
 export const DESC_FLAG_FRAGMENT: u32 = 2; // decap: the datagram came in fragments
 export const DESC_FLAG_TRUNCATED: u32 = 4; // the frame was longer than its buffer
 export const DESC_FLAG_UNFINISHED: u32 = 8; // decap's own: the inner TCP or UDP checksum is the pseudo-header sum only
+export const DESC_FLAG_SUPER: u32 = 16; // the batch functions' own: counts as DESC_SEGMENTS frames
 
 /** What a driver's send made of an output; settle turns it into the Drop of the direction and the target. */
 export const SEND_OK: u32 = 0;

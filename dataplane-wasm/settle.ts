@@ -1,5 +1,6 @@
 // The books. After the drivers have sent what a batch function made, settle notes what became of each copy; when the batch has no
-// copy left to make, every input is counted, each in exactly one of frames, local and dropped.
+// copy left to make, every input is counted, each in exactly one of frames, local and dropped. A super-frame counts as the
+// segments that it stands for (segments.ts), everywhere.
 //
 // Sums are kept in locals over a run of inputs of one network and added to the worker's row once a run.
 
@@ -37,6 +38,7 @@ import {
   VTEP_COUNTER_FRAMES_DECAP,
   VTEP_COUNTER_FRAMES_ENCAP,
 } from "./layout";
+import { segmentBytes, segmentsOf } from "./segments";
 
 /** Books outputs 0 to outputs - 1 as their drivers left them, and the inputs when the batch is done. */
 export function encapSettle(worker: u32, outputs: u32): void {
@@ -47,7 +49,7 @@ export function encapSettle(worker: u32, outputs: u32): void {
     const underlay = output.targetKind === FDB_KIND_VTEP;
     if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
     else input.drop = <u8>encapFailure(output.drop, underlay);
-    if (underlay && counts(worker)) countVtepEncap(worker, output);
+    if (underlay && counts(worker)) countVtepEncap(worker, output, input);
   }
   if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) encapCount(worker);
 }
@@ -79,13 +81,14 @@ function decapFailure(send: u32): u32 {
 }
 
 /** Every copy counts for its VTEP, so a flood counts once for each. */
-function countVtepEncap(worker: u32, output: Descriptor): void {
+function countVtepEncap(worker: u32, output: Descriptor, input: Descriptor): void {
   const row = vtepRow(worker, output.target);
+  const segments = segmentsOf(input);
   if (output.drop === SEND_OK) {
-    addCounter(row + VTEP_COUNTER_FRAMES_ENCAP, 1);
-    addCounter(row + VTEP_COUNTER_BYTES_ENCAP, output.payloadLen);
+    addCounter(row + VTEP_COUNTER_FRAMES_ENCAP, segments);
+    addCounter(row + VTEP_COUNTER_BYTES_ENCAP, segmentBytes(input, segments));
   } else {
-    addCounter(row + VTEP_COUNTER_DROPS_ENCAP, 1);
+    addCounter(row + VTEP_COUNTER_DROPS_ENCAP, segments);
   }
 }
 
@@ -98,7 +101,7 @@ function encapCount(worker: u32): void {
   while (n < count) {
     const network = inputAt(worker, n).network;
     const row = networkRow(worker, network);
-    const from = n;
+    let received: u64 = 0;
     let frames: u64 = 0;
     let bytes: u64 = 0;
     let local: u64 = 0;
@@ -106,19 +109,21 @@ function encapCount(worker: u32): void {
     for (; n < count; n++) {
       const input = inputAt(worker, n);
       if (input.network !== network) break;
+      const segments = segmentsOf(input);
+      received += segments;
       if (input.verdict === VERDICT_DROP || input.result === 0) {
-        countDropped(worker, row, input, VTEP_COUNTER_DROPS_ENCAP);
+        countDropped(worker, row, input, segments, VTEP_COUNTER_DROPS_ENCAP);
         continue;
       }
-      if (input.verdict === VERDICT_FLOOD) flooded++;
+      if (input.verdict === VERDICT_FLOOD) flooded += segments;
       if (input.result & RESULT_UNDERLAY) {
-        frames++;
-        bytes += input.payloadLen;
+        frames += segments;
+        bytes += segmentBytes(input, segments);
       } else {
-        local++;
+        local += segments;
       }
     }
-    addCounter(row + COUNTER_RECEIVED_ENCAP, n - from);
+    addCounter(row + COUNTER_RECEIVED_ENCAP, received);
     addCounter(row + COUNTER_FRAMES_ENCAP, frames);
     addCounter(row + COUNTER_BYTES_ENCAP, bytes);
     addCounter(row + COUNTER_LOCAL, local);
@@ -136,22 +141,24 @@ function decapCount(worker: u32): void {
     const network = inputAt(worker, n).network;
     const vtep = inputAt(worker, n).sourceVtep;
     const row = networkRow(worker, network);
-    const from = n;
+    let received: u64 = 0;
     let frames: u64 = 0;
     let bytes: u64 = 0;
     let flooded: u64 = 0;
     for (; n < count; n++) {
       const input = inputAt(worker, n);
       if (input.network !== network || input.sourceVtep !== vtep) break;
+      const segments = segmentsOf(input);
+      received += segments;
       if (input.verdict === VERDICT_DROP || input.result === 0) {
-        countDropped(worker, row, input, VTEP_COUNTER_DROPS_DECAP);
+        countDropped(worker, row, input, segments, VTEP_COUNTER_DROPS_DECAP);
         continue;
       }
-      if (input.verdict === VERDICT_FLOOD) flooded++;
-      frames++;
-      bytes += input.payloadLen;
+      if (input.verdict === VERDICT_FLOOD) flooded += segments;
+      frames += segments;
+      bytes += segmentBytes(input, segments);
     }
-    addCounter(row + COUNTER_RECEIVED_DECAP, n - from);
+    addCounter(row + COUNTER_RECEIVED_DECAP, received);
     addCounter(row + COUNTER_FRAMES_DECAP, frames);
     addCounter(row + COUNTER_BYTES_DECAP, bytes);
     addCounter(row + COUNTER_FLOODED_DECAP, flooded);
@@ -162,8 +169,8 @@ function decapCount(worker: u32): void {
   }
 }
 
-/** The one place where a frame is counted as dropped. */
-function countDropped(worker: u32, row: usize, input: Descriptor, vtepCounter: usize): void {
-  addCounter(row + COUNTER_DROPS + ((<usize>input.drop) << 3), 1);
-  if (input.sourceVtep !== 0) addCounter(vtepRow(worker, input.sourceVtep) + vtepCounter, 1);
+/** The one place where a frame is counted as dropped; `segments` is what it counts as. */
+function countDropped(worker: u32, row: usize, input: Descriptor, segments: u32, vtepCounter: usize): void {
+  addCounter(row + COUNTER_DROPS + ((<usize>input.drop) << 3), segments);
+  if (input.sourceVtep !== 0) addCounter(vtepRow(worker, input.sourceVtep) + vtepCounter, segments);
 }

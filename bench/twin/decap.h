@@ -6,6 +6,7 @@
 #include "batch.h"
 #include "checksums.h"
 #include "fdb.h"
+#include "segments.h"
 #include "tables.h"
 
 enum { ECN_FIELD = 3, ECN_DROP = 4, ECN_ALARM = 8 };
@@ -140,6 +141,8 @@ static inline u32 decap_frame(u32 worker, u32 index, struct descriptor *input, u
     drop_input(input, DecapInnerShort);
     return outputs;
   }
+  u32 mtu = ld32(net + NETWORK_MTU);
+  if (UNLIKELY(len > mtu + ETH_LEN)) note_oversize(input, mtu);
   u64 source = source_mac(frame);
   if (UNLIKELY(source == 0 || mac_is_multicast(source))) {
     drop_input(input, DecapSourceMacInvalid);
@@ -167,7 +170,6 @@ static inline u32 decap_frame(u32 worker, u32 index, struct descriptor *input, u
     return outputs;
   }
   if (inner_kind(inner) != L3_NONE) {
-    u32 mtu = ld32(net + NETWORK_MTU);
     if (checksum_unfinished(frame, inner) || (len > mtu + inner_l3(inner) && unfinish_checksum(frame, inner)))
       input->flags |= DESC_FLAG_UNFINISHED;
   }

@@ -19,7 +19,8 @@ struct descriptor {
   u64 virtio[3];
   u64 inner, payload_sum;
   u32 flood_list, source_vtep, copies;
-  u8 spare[12];
+  u16 segments, segment_headers;
+  u8 spare[8];
 };
 
 #define SAME_OFFSET(field, offset) _Static_assert(offsetof(struct descriptor, field) == (offset), #field)
@@ -43,6 +44,8 @@ SAME_OFFSET(payload_sum, DESC_PAYLOAD_SUM);
 SAME_OFFSET(flood_list, DESC_FLOOD_LIST);
 SAME_OFFSET(source_vtep, DESC_SOURCE_VTEP);
 SAME_OFFSET(copies, DESC_COPIES);
+SAME_OFFSET(segments, DESC_SEGMENTS);
+SAME_OFFSET(segment_headers, DESC_SEGMENT_HEADERS);
 
 static inline u8 *context_of(u32 worker) { return at(WORKERS + worker * WORKER_SIZE); }
 static inline struct descriptor *input_at(u32 worker, u32 index) {

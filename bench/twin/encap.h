@@ -7,6 +7,7 @@
 #include "fdb.h"
 #include "flow.h"
 #include "outer.h"
+#include "segments.h"
 #include "tables.h"
 
 static inline void encap_touch(u32 worker, u32 count) {
@@ -104,6 +105,7 @@ static inline u32 encap_locally(u32 worker, u32 index, struct descriptor *input,
 }
 
 static inline u32 encap_frame(u32 worker, u32 index, struct descriptor *input, u32 outputs) {
+  if (UNLIKELY(gso_type(input) != VIRTIO_GSO_NONE)) note_super(input);
   const u8 *from = attachment_at(input->attachment);
   if (UNLIKELY(!(ld32(from + ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE))) {
     input->network = 0;

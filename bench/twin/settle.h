@@ -3,6 +3,7 @@
 #pragma once
 
 #include "decap.h"
+#include "segments.h"
 
 static inline bool counts(u32 worker) { return !(ld32(context_of(worker) + CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN); }
 
@@ -18,9 +19,9 @@ static COLD u32 decap_failure(u32 send) {
   return send == SEND_DOWN ? DecapPortDown : DecapSendError;
 }
 
-static inline void count_dropped(u32 worker, u8 *row, const struct descriptor *input, u32 vtep_counter) {
-  add_counter(row + COUNTER_DROPS + ((u32)input->drop << 3), 1);
-  if (input->source_vtep) add_counter(vtep_row(worker, input->source_vtep) + vtep_counter, 1);
+static inline void count_dropped(u32 worker, u8 *row, const struct descriptor *input, u32 segments, u32 vtep_counter) {
+  add_counter(row + COUNTER_DROPS + ((u32)input->drop << 3), segments);
+  if (input->source_vtep) add_counter(vtep_row(worker, input->source_vtep) + vtep_counter, segments);
 }
 
 static inline void encap_count(u32 worker) {
@@ -29,25 +30,27 @@ static inline void encap_count(u32 worker) {
   st32(context + CONTEXT_COUNT, 0);
   if (!counts(worker)) return;
   for (u32 n = 0; n < count;) {
-    u32 network = input_at(worker, n)->network, from = n;
+    u32 network = input_at(worker, n)->network;
     u8 *row = network_row(worker, network);
-    u64 frames = 0, bytes = 0, local = 0, flooded = 0;
+    u64 received = 0, frames = 0, bytes = 0, local = 0, flooded = 0;
     for (; n < count; n++) {
       const struct descriptor *input = input_at(worker, n);
       if (input->network != network) break;
+      u32 segments = segments_of(input);
+      received += segments;
       if (input->verdict == VERDICT_DROP || input->result == 0) {
-        count_dropped(worker, row, input, VTEP_COUNTER_DROPS_ENCAP);
+        count_dropped(worker, row, input, segments, VTEP_COUNTER_DROPS_ENCAP);
         continue;
       }
-      if (input->verdict == VERDICT_FLOOD) flooded++;
+      if (input->verdict == VERDICT_FLOOD) flooded += segments;
       if (input->result & RESULT_UNDERLAY) {
-        frames++;
-        bytes += input->payload_len;
+        frames += segments;
+        bytes += segment_bytes(input, segments);
       } else {
-        local++;
+        local += segments;
       }
     }
-    add_counter(row + COUNTER_RECEIVED_ENCAP, n - from);
+    add_counter(row + COUNTER_RECEIVED_ENCAP, received);
     add_counter(row + COUNTER_FRAMES_ENCAP, frames);
     add_counter(row + COUNTER_BYTES_ENCAP, bytes);
     add_counter(row + COUNTER_LOCAL, local);
@@ -61,21 +64,23 @@ static inline void decap_count(u32 worker) {
   st32(context + CONTEXT_COUNT, 0);
   if (!counts(worker)) return;
   for (u32 n = 0; n < count;) {
-    u32 network = input_at(worker, n)->network, vtep = input_at(worker, n)->source_vtep, from = n;
+    u32 network = input_at(worker, n)->network, vtep = input_at(worker, n)->source_vtep;
     u8 *row = network_row(worker, network);
-    u64 frames = 0, bytes = 0, flooded = 0;
+    u64 received = 0, frames = 0, bytes = 0, flooded = 0;
     for (; n < count; n++) {
       const struct descriptor *input = input_at(worker, n);
       if (input->network != network || input->source_vtep != vtep) break;
+      u32 segments = segments_of(input);
+      received += segments;
       if (input->verdict == VERDICT_DROP || input->result == 0) {
-        count_dropped(worker, row, input, VTEP_COUNTER_DROPS_DECAP);
+        count_dropped(worker, row, input, segments, VTEP_COUNTER_DROPS_DECAP);
         continue;
       }
-      if (input->verdict == VERDICT_FLOOD) flooded++;
-      frames++;
-      bytes += input->payload_len;
+      if (input->verdict == VERDICT_FLOOD) flooded += segments;
+      frames += segments;
+      bytes += segment_bytes(input, segments);
     }
-    add_counter(row + COUNTER_RECEIVED_DECAP, n - from);
+    add_counter(row + COUNTER_RECEIVED_DECAP, received);
     add_counter(row + COUNTER_FRAMES_DECAP, frames);
     add_counter(row + COUNTER_BYTES_DECAP, bytes);
     add_counter(row + COUNTER_FLOODED_DECAP, flooded);
@@ -96,11 +101,12 @@ static void encap_settle(u32 worker, u32 outputs) {
     else input->drop = (u8)encap_failure(output->drop, underlay);
     if (underlay && counts(worker)) {
       u8 *row = vtep_row(worker, output->target);
+      u32 segments = segments_of(input);
       if (output->drop == SEND_OK) {
-        add_counter(row + VTEP_COUNTER_FRAMES_ENCAP, 1);
-        add_counter(row + VTEP_COUNTER_BYTES_ENCAP, output->payload_len);
+        add_counter(row + VTEP_COUNTER_FRAMES_ENCAP, segments);
+        add_counter(row + VTEP_COUNTER_BYTES_ENCAP, segment_bytes(input, segments));
       } else {
-        add_counter(row + VTEP_COUNTER_DROPS_ENCAP, 1);
+        add_counter(row + VTEP_COUNTER_DROPS_ENCAP, segments);
       }
     }
   }

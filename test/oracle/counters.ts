@@ -33,8 +33,8 @@ export class OracleCounters {
     this.add(`vtep ${vtep} ${name}`, amount);
   }
 
-  drop(network: number, label: string): void {
-    this.add(`network ${network} drop ${label}`, 1);
+  drop(network: number, label: string, amount = 1): void {
+    this.add(`network ${network} drop ${label}`, amount);
   }
 
   private add(name: string, amount: number): void {

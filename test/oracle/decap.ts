@@ -8,6 +8,7 @@ import { decapEcn } from "./ecn.js";
 import { type Output, type Reason, validSource } from "./encap.js";
 import type { Model } from "./model.js";
 import { parse } from "./parse.js";
+import { decapWeight, type Weight } from "./segments.js";
 import { PLAIN, superFrame, unfinished } from "./virtio.js";
 import type { WorldAttachment } from "./world.js";
 
@@ -26,7 +27,8 @@ export interface DecapOutcome {
   readonly vtep: number;
   readonly outputs: readonly Output[];
   readonly flooded: boolean;
-  readonly innerLen: number;
+  /** What it counts as; its bytes matter only if it is not dropped. */
+  readonly weight: Weight;
   readonly drop?: Reason<"Decap">;
 }
 
@@ -35,12 +37,13 @@ export function decapFrame(model: Model, origin: number, input: DecapInput): Dec
   let network = 0;
   let vtep = 0;
   let flooded = false;
+  let weight: Weight = { frames: 1, bytes: 0 };
   const dropped = (drop: Reason<"Decap">): DecapOutcome => ({
     network,
     vtep,
     outputs: [],
     flooded,
-    innerLen: 0,
+    weight,
     drop,
   });
 
@@ -60,6 +63,7 @@ export function decapFrame(model: Model, origin: number, input: DecapInput): Dec
   const frame = datagram.subarray(8);
   const parsed = parse(frame);
   if (parsed === undefined) return dropped("InnerShort");
+  weight = decapWeight(frame, settings.mtu);
   if (!validSource(frame)) return dropped("SourceMacInvalid");
   if (model.fdb.lookup(network, parsed.src)?.own) return dropped("SourceMacOwn");
   if (model.learn(network, parsed.src, "vtep", vtep) === "conflict") return dropped("StaticConflict");
@@ -78,7 +82,7 @@ export function decapFrame(model: Model, origin: number, input: DecapInput): Dec
   if (targets.length === 0) return dropped("NoDestination");
   const outputs = targets.flatMap((target) => toPort(origin, model.attachment(target), inner));
   if (outputs.length === 0) return dropped("TooBig");
-  return { network, vtep, outputs, flooded, innerLen: inner.length };
+  return { network, vtep, outputs, flooded, weight };
 }
 
 function toPort(origin: number, attachment: WorldAttachment, inner: Uint8Array): Output[] {

@@ -10,6 +10,8 @@ import { type DecapInput, decapFrame, inPrefix } from "./decap.js";
 import { type EncapInput, encapFrame, type Output } from "./encap.js";
 import { type Learned, OracleFdb, type TargetKind } from "./fdb.js";
 import { ANSWERS_PER_SECOND } from "./icmp.js";
+import { encapWeight, type Weight } from "./segments.js";
+import { PLAIN } from "./virtio.js";
 import type { World, WorldAttachment, WorldNetwork, WorldVtep } from "./world.js";
 
 /** What the driver makes of an output: SEND_*. */
@@ -34,28 +36,29 @@ export class Model {
     return inputs.flatMap((input, origin) => {
       const outcome = encapFrame(this, origin, input);
       const { network } = outcome;
-      this.counters.network(network, "receivedEncap");
+      const weight = encapWeight(input.frame, input.virtio ?? PLAIN);
+      this.counters.network(network, "receivedEncap", weight.frames);
       const results = outcome.outputs.map((output) => {
         const result = send(output);
         if (output.kind === "vtep") {
-          this.countVtep(output.target, "Encap", result === SEND_OK, input.frame.length);
+          this.countVtep(output.target, "Encap", result === SEND_OK, weight);
         }
         return { kind: output.kind, result };
       });
       const left = (kind: Output["kind"]) => results.some((copy) => copy.kind === kind && copy.result === SEND_OK);
       if (outcome.drop !== undefined) {
         // Whether the answer gets through changes nothing about the frame.
-        this.counters.drop(network, `Encap${outcome.drop}`);
+        this.counters.drop(network, `Encap${outcome.drop}`, weight.frames);
         if (results.length > 0) this.counters.network(network, "icmp");
         return outcome.outputs;
       }
       const any = results.some((copy) => copy.result === SEND_OK);
-      if (outcome.flooded && any) this.counters.network(network, "floodedEncap");
+      if (outcome.flooded && any) this.counters.network(network, "floodedEncap", weight.frames);
       if (left("vtep")) {
-        this.counters.network(network, "framesEncap");
-        this.counters.network(network, "bytesEncap", input.frame.length);
-      } else if (left("attachment")) this.counters.network(network, "local");
-      else this.counters.drop(network, sendDrop("Encap", results));
+        this.counters.network(network, "framesEncap", weight.frames);
+        this.counters.network(network, "bytesEncap", weight.bytes);
+      } else if (left("attachment")) this.counters.network(network, "local", weight.frames);
+      else this.counters.drop(network, sendDrop("Encap", results), weight.frames);
       return outcome.outputs;
     });
   }
@@ -63,16 +66,19 @@ export class Model {
   decap(inputs: readonly DecapInput[], send: Send = () => SEND_OK): Output[] {
     return inputs.flatMap((input, origin) => {
       const outcome = decapFrame(this, origin, input);
-      const { network, vtep } = outcome;
-      this.counters.network(network, "receivedDecap");
+      const { network, vtep, weight } = outcome;
+      this.counters.network(network, "receivedDecap", weight.frames);
       const results = outcome.outputs.map((output) => ({ kind: output.kind, result: send(output) }));
       const left = results.some((copy) => copy.result === SEND_OK);
-      if (outcome.flooded && left) this.counters.network(network, "floodedDecap");
+      if (outcome.flooded && left) this.counters.network(network, "floodedDecap", weight.frames);
       if (left) {
-        this.counters.network(network, "framesDecap");
-        this.counters.network(network, "bytesDecap", outcome.innerLen);
-      } else this.counters.drop(network, outcome.drop ? `Decap${outcome.drop}` : sendDrop("Decap", results));
-      if (vtep !== 0) this.countVtep(vtep, "Decap", left, outcome.innerLen);
+        this.counters.network(network, "framesDecap", weight.frames);
+        this.counters.network(network, "bytesDecap", weight.bytes);
+      } else {
+        const reason = outcome.drop ? `Decap${outcome.drop}` : sendDrop("Decap", results);
+        this.counters.drop(network, reason, weight.frames);
+      }
+      if (vtep !== 0) this.countVtep(vtep, "Decap", left, weight);
       return outcome.outputs;
     });
   }
@@ -125,8 +131,8 @@ export class Model {
     return found(this.vteps, id);
   }
 
-  private countVtep(vtep: number, direction: "Encap" | "Decap", ok: boolean, bytes: number): void {
-    this.counters.vtep(vtep, ok ? `frames${direction}` : `drops${direction}`);
+  private countVtep(vtep: number, direction: "Encap" | "Decap", ok: boolean, { frames, bytes }: Weight): void {
+    this.counters.vtep(vtep, ok ? `frames${direction}` : `drops${direction}`, frames);
     if (ok) this.counters.vtep(vtep, `bytes${direction}`, bytes);
   }
 }
