@@ -1,101 +1,207 @@
-// GET /v1/networks, /v1/networks/{vni} and its FDB. Field names are those of the config; the FDB is written while it is
-// read, a slice of buckets at a time, so that a million entries never stand in memory at once and other callers (and
-// the daemon's own timers) get their turn in between.
+// /v1/networks and what a network consists of besides its FDB: ports, and the VTEPs of its flood list.
 
-import { Readable } from "node:stream";
-import { setImmediate as turn } from "node:timers/promises";
-import type { FastifyInstance } from "fastify";
-import { FDB_FLAG_STATIC, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "../../dataplane-wasm/layout.js";
-import { formatAddress, formatMac, formatPrefix } from "../address.js";
+import { formatAddress } from "../address.js";
+import type { Changes, Outcome } from "../daemon/changes.js";
 import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
-import { readNetwork } from "../metrics/readings.js";
-import type { FdbEntry } from "../tables/fdb.js";
-import type { Flood, Network } from "../tables/types.js";
+import { describeNetwork, describePort } from "./describe.js";
+import { byKey, numericCursor, sendList, textCursor } from "./list.js";
+import { type Call, type Route, route } from "./route.js";
+import { checkNetwork } from "./rules.js";
+import * as S from "./schemas.js";
 
-/* Our choice: some tenths of a millisecond. */
-const FDB_SLICE_BUCKETS = 1024;
-const VNI_MAX = 0xffffff;
+const NETWORKS = "/v1/networks";
+const NETWORK = "/v1/networks/{vni}";
+const PORTS = "/v1/networks/{vni}/ports";
+const PORT = "/v1/networks/{vni}/ports/{name}";
+const VTEPS = "/v1/networks/{vni}/vteps";
+const VTEP = "/v1/networks/{vni}/vteps/{address}";
 
-interface VniParams {
-  readonly Params: { readonly vni: string };
-}
+/** Bodies that may hold many entries: some 160,000. */
+export const LARGE_BODY = 8 * 1024 * 1024;
 
-export function addNetworkRoutes(app: FastifyInstance, running: Running): void {
-  const { networks } = running.tables;
-  app.get("/v1/networks", async () => [...networks].map((network) => describeNetwork(running, network)));
-  app.get<VniParams>("/v1/networks/:vni", async ({ params }) => {
-    return describeNetwork(running, networks.get(parseVni(params.vni)));
-  });
-  app.get<VniParams>("/v1/networks/:vni/fdb", async ({ params }, reply) => {
-    const network = networks.get(parseVni(params.vni));
-    return reply.type("application/json").send(Readable.from(fdbJson(running, network)));
-  });
-}
+export const PUT_ANSWERS = {
+  200: { description: "it was there: changed, or unchanged", schema: S.PutAnswer },
+  201: { description: "it was not there before", schema: S.PutAnswer },
+};
+export const GONE = { 204: { description: "it is gone" } };
+const one = (schema: object) => ({ 200: { description: "it", schema } });
+const many = (schema: object) => ({ 200: { description: "all, or a page", schema: S.listOf(schema) } });
 
-/** @throws ERR_USAGE */
-function parseVni(text: string): number {
-  const vni = Number(text);
-  if (!/^\d{1,8}$/.test(text) || vni > VNI_MAX) {
-    throw new VxlaneError("ERR_USAGE", `${text} is not a VNI: a whole number from 0 to ${VNI_MAX}`);
-  }
-  return vni;
-}
-
-function describeNetwork(running: Running, network: Network) {
-  const { vni, name, mtu, learning, ageing, dropVlan, flood, allow } = network.spec;
-  return {
-    vni,
-    name,
-    mtu,
-    learning,
-    ageing,
-    innerVlan: dropVlan ? "drop" : "keep",
-    flood: describeFlood(flood),
-    ...(allow === undefined ? {} : { allow: allow.map(formatPrefix) }),
-    ports: [...network.ports.values()].map((port) => ({
-      ...running.ports.find(port.name)?.config,
-      name: port.name,
-      mac: formatMac(port.mac),
-    })),
-    fdb: readNetwork(running, network).fdb,
+export function networkRoutes(running: Running): Route[] {
+  const { networks, ports } = running.tables;
+  const vnis = function* () {
+    for (const network of networks) yield network.spec.vni;
   };
+  return [
+    route(
+      "GET",
+      NETWORKS,
+      { summary: "All networks", query: S.PAGING, isList: true, answers: many(S.NetworkAnswer) },
+      (call) =>
+        sendList(
+          call,
+          byKey(vnis(), numericCursor(call.query), (vni) => {
+            const network = networks.find(vni);
+            return network && describeNetwork(running, network);
+          }),
+        ),
+    ),
+    route("GET", NETWORK, { summary: "A network", answers: one(S.NetworkAnswer), problems: [404] }, ({ params }) =>
+      describeNetwork(running, networks.get(params.vni)),
+    ),
+    route(
+      "GET",
+      PORTS,
+      { summary: "A network's ports", query: S.PAGING, isList: true, answers: many(S.PortAnswer), problems: [404] },
+      (call) => {
+        const network = networks.get(call.params.vni);
+        const describe = (name: string) => {
+          const port = network.ports.get(name);
+          return port && describePort(running, port);
+        };
+        return sendList(call, byKey(network.ports.keys(), textCursor(call.query), describe));
+      },
+    ),
+    route("GET", PORT, { summary: "A port", answers: one(S.PortAnswer), problems: [404] }, ({ params }) => {
+      const port = networks.get(params.vni).ports.get(params.name);
+      if (port === undefined) {
+        const owner = networks.byId(ports.find(params.name)?.network ?? 0);
+        const where = owner === undefined ? "" : `; network ${owner.spec.vni} has`;
+        throw new VxlaneError("ERR_NOT_FOUND", `network ${params.vni} has no port ${params.name}${where}`);
+      }
+      return describePort(running, port);
+    }),
+    route(
+      "GET",
+      VTEPS,
+      {
+        summary: "A network's flood list",
+        query: S.PAGING,
+        isList: true,
+        answers: many(S.VtepAnswer),
+        problems: [404],
+      },
+      (call) =>
+        sendList(
+          call,
+          byKey(floodList(running, call.params.vni), textCursor(call.query), (address) => ({ address })),
+        ),
+    ),
+    route(
+      "GET",
+      VTEP,
+      { summary: "A VTEP of the flood list", answers: one(S.VtepAnswer), problems: [404] },
+      ({ params }) => {
+        const { vni, address } = params;
+        if (floodList(running, vni).includes(address)) return { address };
+        throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} does not flood to ${address}`);
+      },
+    ),
+  ];
 }
 
-function describeFlood(flood: Flood) {
-  if (flood.mode === "headend") return { mode: flood.mode, vteps: flood.vteps.map(formatAddress) };
-  if (flood.mode === "multicast") return { mode: flood.mode, group: formatAddress(flood.group), ttl: flood.ttl };
-  return { mode: flood.mode };
+/** The addresses that a network floods to; none unless it floods by headend. */
+function floodList({ tables }: Running, vni: number): string[] {
+  const { flood } = tables.networks.get(vni).spec;
+  return flood.mode === "headend" ? flood.vteps.map(formatAddress) : [];
 }
 
-/** A JSON array, in chunks. */
-async function* fdbJson({ tables }: Running, network: Network): AsyncGenerator<string> {
-  let separator = "[";
-  for (let bucket = 0; bucket < tables.fdb.bucketCount; bucket += FDB_SLICE_BUCKETS) {
-    let chunk = "";
-    for (const entry of tables.fdb.entries(bucket, FDB_SLICE_BUCKETS, network.id)) {
-      chunk += `${separator}${JSON.stringify(describeEntry(tables, entry))}`;
-      separator = ",\n";
-    }
-    if (chunk !== "") yield chunk;
-    await turn();
-  }
-  yield separator === "[" ? "[]\n" : "]\n";
+export function networkChanges(running: Running, changes: Changes): Route[] {
+  const { config, tables } = running;
+  return [
+    route(
+      "PUT",
+      NETWORK,
+      {
+        summary: "Add a network, or change it",
+        description: "It happens whole or not at all; other networks do not notice.",
+        body: S.NetworkBody,
+        bodyMax: LARGE_BODY,
+        answers: PUT_ANSWERS,
+        problems: [409, 413, 422],
+      },
+      async (call) => {
+        const { vni } = call.params;
+        const body = call.body as { ports?: object[]; fdb?: object[] };
+        const there = tables.networks.find(vni)?.ports.keys() ?? [];
+        // The rules want to know the ports that entries may point to.
+        const ports = body.ports ?? [...there].map((name) => ({ name }));
+        const { network, warnings } = checkNetwork(config, { ...body, vni, ports });
+        const { ports: wantedPorts, fdb, ...rest } = network;
+        const outcome = await changes.putNetwork({
+          ...rest,
+          ...(body.ports === undefined ? {} : { ports: wantedPorts }),
+          ...(body.fdb === undefined ? {} : { fdb }),
+        });
+        return answerPut(call, outcome, warnings);
+      },
+    ),
+    route(
+      "DELETE",
+      NETWORK,
+      { summary: "Remove a network, with its ports and entries", answers: GONE, problems: [404] },
+      async (call) => answerGone(call, await changes.removeNetwork(call.params.vni)),
+    ),
+    route(
+      "PUT",
+      PORT,
+      {
+        summary: "Add a port",
+        description: "Its interface is made, and up. What a port was made with, it keeps: another mac is a conflict.",
+        body: S.PortBody,
+        answers: PUT_ANSWERS,
+        problems: [404, 409, 413, 422],
+      },
+      async (call) => {
+        const { vni, name } = call.params;
+        tables.networks.get(vni);
+        const draft = { vni, ports: [{ ...(call.body as object), name }] };
+        const { network, warnings } = checkNetwork(config, draft, (path) =>
+          path.replace(/networks\[0\]\.ports\[0\]\.?/g, ""),
+        );
+        return answerPut(call, await changes.putPort(vni, network.ports[0]), warnings);
+      },
+    ),
+    route(
+      "DELETE",
+      PORT,
+      { summary: "Remove a port and, unless it is persistent, its interface", answers: GONE, problems: [404] },
+      async (call) => answerGone(call, await changes.removePort(call.params.vni, call.params.name)),
+    ),
+    route(
+      "PUT",
+      VTEP,
+      {
+        summary: "Add a VTEP to the flood list",
+        body: S.VtepBody,
+        answers: PUT_ANSWERS,
+        problems: [404, 409, 422],
+      },
+      async (call) => {
+        const { vni, address } = call.params;
+        tables.networks.get(vni);
+        const draft = { vni, flood: { mode: "headend", vteps: [address] } };
+        const { warnings } = checkNetwork(config, draft, (path) =>
+          path.replace("networks[0].flood.vteps[0]", "address"),
+        );
+        return answerPut(call, await changes.putVtep(vni, address), warnings);
+      },
+    ),
+    route(
+      "DELETE",
+      VTEP,
+      { summary: "Take a VTEP out of the flood list", answers: GONE, problems: [404, 409] },
+      async (call) => answerGone(call, await changes.removeVtep(call.params.vni, call.params.address)),
+    ),
+  ];
 }
 
-function describeEntry(tables: Running["tables"], { mac, kind, id, flags, age }: FdbEntry) {
-  return {
-    mac: formatMac(mac),
-    ...describeTarget(tables, kind, id),
-    kind: (flags & FDB_FLAG_STATIC) !== 0 ? "static" : "learned",
-    /** Seconds since a frame from this MAC was last received; 0 for static entries. */
-    age,
-  };
+export function answerPut(call: Pick<Call, "reply">, result: Outcome, warnings: readonly string[]): object {
+  call.reply.code(result === "created" ? 201 : 200);
+  return warnings.length === 0 ? { result } : { result, warnings };
 }
 
-function describeTarget(tables: Running["tables"], kind: number, id: number) {
-  if (kind === FDB_KIND_ATTACHMENT) return { port: tables.ports.ofAttachment(id)?.name };
-  if (kind !== FDB_KIND_VTEP) return {};
-  const address = tables.vteps.address(id);
-  return { vtep: address === undefined ? undefined : formatAddress(address) };
+export function answerGone(call: Pick<Call, "reply">, _done: void): undefined {
+  call.reply.code(204).send();
 }

@@ -30,3 +30,24 @@
 // A PUT answers { result }: 201 created, 200 changed or unchanged. A DELETE answers 204, or 404. A list is an array;
 // with ?limit= it comes in pages, the next one named by the header `link: <…>; rel="next"`; with `accept:
 // application/x-ndjson` it is one object a line. Errors are problem details, application/problem+json (problem.ts).
+
+import type { Changes } from "../daemon/changes.js";
+import type { Running } from "../daemon/running.js";
+import { fdbChanges, fdbRoutes } from "./fdb.js";
+import { networkChanges, networkRoutes } from "./networks.js";
+import { openApiRoutes } from "./openapi.js";
+import type { Route } from "./route.js";
+import { statsRoutes } from "./stats.js";
+import { statusRoutes } from "./status.js";
+
+/** @param changes without them nothing can be changed */
+export function routesOf(running: Running, changes?: Changes): Route[] {
+  const routes = [
+    ...statusRoutes(running),
+    ...statsRoutes(running),
+    ...networkRoutes(running),
+    ...fdbRoutes(running),
+    ...(changes === undefined ? [] : [...networkChanges(running, changes), ...fdbChanges(running, changes)]),
+  ];
+  return [...routes, ...openApiRoutes(routes)];
+}

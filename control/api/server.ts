@@ -5,17 +5,21 @@ import { lstat, mkdir, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { type FastifyInstance, fastify } from "fastify";
+import type { Changes } from "../daemon/changes.js";
 import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
-import { addNetworkRoutes } from "./networks.js";
-import { addProblems } from "./problem.js";
-import { addStatsRoutes } from "./stats.js";
-import { addStatusRoutes } from "./status.js";
+import { Lines } from "./bulk.js";
+import { NDJSON } from "./list.js";
+import { addProblems, problemOptions } from "./problem.js";
+import { addRoutes } from "./route.js";
+import { routesOf } from "./routes.js";
 
 /* Our choices. */
 /** Owner and group read and write: mode 0660. */
 const SOCKET_UMASK = 0o117;
 const DIRECTORY_MODE = 0o755;
+/** Bytes of a body, unless a route takes more. */
+const BODY_MAX = 64 * 1024;
 
 export interface ApiServer {
   /** The socket's path. */
@@ -24,9 +28,9 @@ export interface ApiServer {
 }
 
 /** Listens on the config's `api.socket`; a socket that nobody serves is replaced. @throws ERR_ALREADY_RUNNING, ERR_CONFLICT */
-export async function startApi(running: Running): Promise<ApiServer> {
+export async function startApi(running: Running, changes?: Changes): Promise<ApiServer> {
   const path = running.config.api.socket;
-  const app = makeApi(running);
+  const app = makeApi(running, changes);
   await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
   await removeStale(path);
   await app.ready();
@@ -45,13 +49,20 @@ export async function startApi(running: Running): Promise<ApiServer> {
   };
 }
 
-/** The API without its socket, as tests inject requests into it. */
-export function makeApi(running: Running): FastifyInstance {
-  const app = fastify({ logger: false, forceCloseConnections: true });
+/** The API without its socket, as tests inject requests into it. @param changes without them the API only reads */
+export function makeApi(running: Running, changes?: Changes): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    bodyLimit: BODY_MAX,
+    ...problemOptions(running.log),
+  });
+  // Routes check their requests themselves, with words.
+  app.setValidatorCompiler(() => () => true);
+  app.addContentTypeParser(NDJSON, { parseAs: "string" }, async (_: unknown, body: string) => new Lines(body));
   addProblems(app, running.log);
-  addStatusRoutes(app, running);
-  addStatsRoutes(app, running);
-  addNetworkRoutes(app, running);
+  addRoutes(app, routesOf(running, changes));
   return app;
 }
 

@@ -1,12 +1,38 @@
-// GET /v1/stats: the counters, in the words of the balance. The same readings as /metrics, for people and scripts.
+// GET /v1/stats and /v1/vteps: the counters, in the words of the balance. The same readings as /metrics, for people and
+// scripts.
 
-import type { FastifyInstance } from "fastify";
 import type { Running } from "../daemon/running.js";
 import type { Direction } from "../metrics/labels.js";
-import { type DirectionReading, type NetworkReading, readNetworks, readVteps } from "../metrics/readings.js";
+import { type DirectionReading, type NetworkReading, readNetworks, readVtep, readVteps } from "../metrics/readings.js";
+import { byKey, numericCursor, sendList } from "./list.js";
+import { type Route, route } from "./route.js";
+import { listOf, PAGING, StatsAnswer, VtepStatsAnswer } from "./schemas.js";
 
-export function addStatsRoutes(app: FastifyInstance, running: Running): void {
-  app.get("/v1/stats", async () => stats(running));
+export function statsRoutes(running: Running): Route[] {
+  return [
+    route("GET", "/v1/stats", { summary: "The counters", answers: { 200: ok(StatsAnswer) } }, () => stats(running)),
+    route(
+      "GET",
+      "/v1/vteps",
+      {
+        summary: "Every VTEP that is known, those learned by a prefix of an allow list too",
+        query: PAGING,
+        isList: true,
+        answers: { 200: ok(listOf(VtepStatsAnswer)) },
+      },
+      (call) => {
+        const { vteps } = running.tables;
+        return sendList(
+          call,
+          byKey(vteps.ids(), numericCursor(call.query), (id) => readVtep(running, id)),
+        );
+      },
+    ),
+  ];
+}
+
+function ok(schema: object) {
+  return { description: "as read now", schema };
 }
 
 function stats(running: Running) {

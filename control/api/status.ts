@@ -1,11 +1,13 @@
 // GET /v1/status: is it alive, what is it, how is it.
 
-import type { FastifyInstance } from "fastify";
 import { version } from "../cli/version.js";
 import type { Running } from "../daemon/running.js";
+import { type Route, route } from "./route.js";
+import { StatusAnswer } from "./schemas.js";
 
-export function addStatusRoutes(app: FastifyInstance, running: Running): void {
-  app.get("/v1/status", async () => status(running));
+export function statusRoutes(running: Running): Route[] {
+  const answers = { 200: { description: "it answers, so it is alive", schema: StatusAnswer } };
+  return [route("GET", "/v1/status", { summary: "How the daemon is", answers }, () => status(running))];
 }
 
 function status({ config, startMs, tables, workers, offloads }: Running) {

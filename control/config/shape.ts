@@ -16,14 +16,20 @@ import { nearest } from "./spelling.js";
 
 for (const [name, format] of Object.entries(FORMATS)) setFormat(name, (text) => "value" in format.read(text));
 
-let validator: Validator<typeof ConfigSchema, ConfigInput> | undefined;
+const validators = new WeakMap<object, Validator>();
 
 /** True if `value` has the right shape; else `problems` says why not. */
 export function checkShape(value: unknown, problems: Problems): value is ConfigInput {
-  validator ??= Compile(ConfigSchema);
+  return checkAgainst(ConfigSchema, value, problems);
+}
+
+/** As checkShape, against a part of the config's schema, or one written with the same keywords. */
+export function checkAgainst(schema: object, value: unknown, problems: Problems): boolean {
+  const validator = validators.get(schema) ?? Compile(schema);
+  validators.set(schema, validator);
   if (validator.Check(value)) return true;
   const before = problems.errors.length;
-  explain(ConfigSchema as Schema, value, [], problems);
+  explain(schema as Schema, value, [], problems);
   if (problems.errors.length === before) {
     for (const error of validator.Errors(value)[1]) {
       problems.error("ERR_CONFIG_VALUE", error.instancePath.split("/").slice(1), error.message);

@@ -13,6 +13,7 @@ import { VxlaneError } from "../errors.js";
 import { listInterfaces, openUnderlay } from "../linux/index.js";
 import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
+import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
 import { Overlay } from "./overlay.js";
 import { PortDevices } from "./port-devices.js";
@@ -96,7 +97,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
 
   const offloads = { outerChecksum, segmentation: false };
   const running: Running = { config, startMs, memory, tables, workers, overlay, ports, underlay, offloads, log };
-  const api = await startApi(running);
+  const api = await startApi(running, new Changes(tables, overlay, ports));
   cleanup.add("close the API", () => api.close());
   const metrics = await startMetrics(running);
   cleanup.add("close the metrics", () => metrics.close());

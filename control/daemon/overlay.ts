@@ -72,6 +72,15 @@ export class Overlay {
     });
   }
 
+  /** Opens a port; false if it is there already. @throws ERR_NOT_FOUND, ERR_CONFLICT if it is there with another config, SyscallError */
+  putPort(vni: number, config: PortConfig): boolean {
+    const network = this.#tables.networks.get(vni);
+    const isThere = network.ports.has(config.name);
+    if (isThere) this.#requireSame(network, config);
+    else this.#ports.open(network, [config]);
+    return !isThere;
+  }
+
   /** Takes a network away with all that it has, at once; resolves when its interfaces are gone too. @throws ERR_NOT_FOUND */
   async remove(vni: number): Promise<void> {
     const network = this.#tables.networks.get(vni);
@@ -128,7 +137,7 @@ export class Overlay {
   }
 }
 
-function staticChanges(entries: readonly StaticEntry[]): StaticChange[] {
+export function staticChanges(entries: readonly StaticEntry[]): StaticChange[] {
   const targets = new Map<string, StaticTarget>();
   return entries.map(({ mac, vtep, port }) => {
     const key = vtep ?? `port ${port}`;

@@ -128,24 +128,30 @@ function readDrops(
 }
 
 /** Every VTEP that is known, those learned through an allow list's prefix included. */
-export function* readVteps({ tables }: Running): Generator<VtepReading> {
-  for (const id of tables.vteps.ids()) {
-    const address = tables.vteps.address(id);
-    if (address === undefined) continue;
-    const read = (counter: number) => tables.counters.vtep(id, counter);
-    yield {
-      address: formatAddress(address),
-      group: (tables.vteps.flags(id) & VTEP_FLAG_GROUP) !== 0,
-      encap: {
-        frames: read(VTEP_COUNTER_FRAMES_ENCAP),
-        bytes: read(VTEP_COUNTER_BYTES_ENCAP),
-        dropped: read(VTEP_COUNTER_DROPS_ENCAP),
-      },
-      decap: {
-        frames: read(VTEP_COUNTER_FRAMES_DECAP),
-        bytes: read(VTEP_COUNTER_BYTES_DECAP),
-        dropped: read(VTEP_COUNTER_DROPS_DECAP),
-      },
-    };
+export function* readVteps(running: Running): Generator<VtepReading> {
+  for (const id of running.tables.vteps.ids()) {
+    const reading = readVtep(running, id);
+    if (reading !== undefined) yield reading;
   }
+}
+
+/** Undefined if there is no VTEP of that id. */
+export function readVtep({ tables }: Running, id: number): VtepReading | undefined {
+  const address = tables.vteps.address(id);
+  if (address === undefined) return undefined;
+  const read = (counter: number) => tables.counters.vtep(id, counter);
+  return {
+    address: formatAddress(address),
+    group: (tables.vteps.flags(id) & VTEP_FLAG_GROUP) !== 0,
+    encap: {
+      frames: read(VTEP_COUNTER_FRAMES_ENCAP),
+      bytes: read(VTEP_COUNTER_BYTES_ENCAP),
+      dropped: read(VTEP_COUNTER_DROPS_ENCAP),
+    },
+    decap: {
+      frames: read(VTEP_COUNTER_FRAMES_DECAP),
+      bytes: read(VTEP_COUNTER_BYTES_DECAP),
+      dropped: read(VTEP_COUNTER_DROPS_DECAP),
+    },
+  };
 }

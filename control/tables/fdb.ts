@@ -39,6 +39,12 @@ export interface FdbEntry {
   readonly age: number;
 }
 
+/** An entry as a walk meets it. */
+export interface FdbPlace extends FdbEntry {
+  /** Of its slot: bucket times FDB_BUCKET_SLOTS, plus the slot's number. */
+  readonly position: number;
+}
+
 export class Fdb {
   readonly #views: Views;
   readonly #dataplane: Dataplane;
@@ -97,7 +103,7 @@ export class Fdb {
   }
 
   /** Live entries of buckets `from` to `from + count - 1`, of one network or (0) of all, in the order of the table. */
-  *entries(from: number, count: number, network = 0): Generator<FdbEntry> {
+  *entries(from: number, count: number, network = 0): Generator<FdbPlace> {
     const { u8, u16, u32, u64 } = this.#views;
     const end = Math.min(from + count, this.bucketCount);
     for (let bucket = from; bucket < end; bucket++) {
@@ -116,7 +122,7 @@ export class Fdb {
           continue;
         }
         const entry = this.#decode(mac, entryNetwork, Number(value & 0xffffffffn), Number(value >> 32n));
-        if (entry !== undefined) yield entry;
+        if (entry !== undefined) yield { ...entry, position: bucket * FDB_BUCKET_SLOTS + slot };
       }
     }
   }

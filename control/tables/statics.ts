@@ -49,11 +49,12 @@ export class Statics {
 
   /** @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT */
   remove(vni: number, mac: Uint8Array): void {
-    this.apply(vni, [{ mac }]);
+    if (this.apply(vni, [{ mac }]).removed > 0) return;
+    throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no static entry for ${formatMac(mac)}`);
   }
 
   /**
-   * Makes many changes, all or none; one that changes nothing touches nothing.
+   * Makes many changes, all or none. One that changes nothing touches nothing; to remove what is not there is none.
    * @param changes each MAC once
    * @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT, ERR_TIMEOUT
    */
@@ -68,7 +69,7 @@ export class Statics {
       for (const { mac, target } of changes) {
         const old = this.#find(entry, mac);
         if (target === undefined) {
-          if (old === undefined) throw notFound(vni, mac);
+          if (old === undefined) continue;
           removed.push(mac);
         } else {
           const wanted = resolve(target);
@@ -155,10 +156,6 @@ export class Statics {
       for (const id of gone) this.#vteps.release(id);
     });
   }
-}
-
-function notFound(vni: number, mac: Uint8Array): VxlaneError {
-  return new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no static entry for ${formatMac(mac)}`);
 }
 
 function count(counts: Map<number, number>, id: number, by: 1 | -1): void {

@@ -1,0 +1,50 @@
+// What is there, in the words of the config.
+
+import {
+  FDB_FLAG_STATIC,
+  FDB_KIND_ATTACHMENT,
+  FDB_KIND_VTEP,
+  NETWORK_LEARNED,
+  NETWORK_STATIC,
+} from "../../dataplane-wasm/layout.js";
+import { formatAddress, formatMac } from "../address.js";
+import { changeOf } from "../daemon/changes.js";
+import type { Running } from "../daemon/running.js";
+import type { FdbEntry } from "../tables/fdb.js";
+import { networkIndex } from "../tables/records.js";
+import type { Tables } from "../tables/tables.js";
+import type { Network, Port } from "../tables/types.js";
+
+export function describeNetwork(running: Running, network: Network) {
+  const { u32 } = running.memory;
+  return {
+    ...changeOf(network.spec),
+    ports: [...network.ports.values()].map((port) => describePort(running, port)),
+    fdb: {
+      learned: u32[networkIndex(network.id, NETWORK_LEARNED)],
+      static: u32[networkIndex(network.id, NETWORK_STATIC)],
+    },
+  };
+}
+
+export function describePort({ ports }: Running, { name, mac }: Port) {
+  return { ...ports.find(name)?.config, name, mac: formatMac(mac) };
+}
+
+/** Where an FDB entry points to; undefined if that is gone, and the entry only waits to be cleared away. */
+export function describeTarget(
+  { ports, vteps }: Tables,
+  kind: number,
+  id: number,
+): { port: string } | { vtep: string } | undefined {
+  if (kind === FDB_KIND_ATTACHMENT) {
+    const name = ports.ofAttachment(id)?.name;
+    return name === undefined ? undefined : { port: name };
+  }
+  const address = kind === FDB_KIND_VTEP ? vteps.address(id) : undefined;
+  return address === undefined ? undefined : { vtep: formatAddress(address) };
+}
+
+export function kindOf({ flags }: Pick<FdbEntry, "flags">): "static" | "learned" {
+  return (flags & FDB_FLAG_STATIC) !== 0 ? "static" : "learned";
+}

@@ -1,0 +1,40 @@
+// What a body means to the rest of the config: the config's own rules, asked about a config that has this VTEP's facts
+// and the one network that the request is about. Their findings name paths of that config; the caller hears them by
+// the paths of the body.
+
+import { checkConfig } from "../config/config.js";
+import type { Config, NetworkConfig } from "../config/types.js";
+import { ConfigError, type ConfigProblem, formatProblem } from "../errors.js";
+
+export interface Checked {
+  /** As the daemon reads it: defaults filled in, one spelling. */
+  readonly network: NetworkConfig;
+  /** Legal, but most likely not meant. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param network as a config would have it
+ * @param rename paths of that network's parts, as the caller calls them
+ * @throws ConfigError
+ */
+export function checkNetwork(
+  { local, underlay, workers, fdb }: Config,
+  network: object,
+  rename: (path: string) => string = (path) => path,
+): Checked {
+  const own = (text: string) => rename(text).replaceAll(/networks\[0\]\.?/g, "");
+  const renamed = (problem: ConfigProblem): ConfigProblem => ({
+    ...problem,
+    path: own(problem.path),
+    message: own(problem.message),
+    ...(problem.allowed === undefined ? {} : { allowed: own(problem.allowed) }),
+  });
+  try {
+    const { config, warnings } = checkConfig({ local, underlay, workers, fdb, networks: [network] });
+    return { network: config.networks[0], warnings: warnings.map((warning) => formatProblem(renamed(warning))) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.problems.map(renamed));
+  }
+}
