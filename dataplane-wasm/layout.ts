@@ -72,9 +72,9 @@ export const SYSTEM_END: usize = SYSTEM + PAGE;
  *
  * Whoever changes a slot holds its bucket's lock; whoever inserts a key holds the locks of both of its buckets. Value
  * before key on insert; key = 0, then value = 0 on removal. A stamp alone may change by compare-and-swap without the
- * lock. Readers take no lock: SIMD compare, load value, load key again, tag must match. A kick copies an entry to its
- * other bucket, steps the KICK_SEQ of the key's stripe, then deletes the old one; a reader that misses looks again when
- * the word has changed meanwhile.
+ * lock. Readers take no lock: SIMD compare, load value, key again, value again, tag must match. A kick copies an
+ * entry to its other bucket, steps the KICK_SEQ of the key's stripe, then deletes the old one; a reader that misses looks
+ * again when the word has changed meanwhile.
  */
 export const FDB_BUCKET_SLOTS: u32 = 4;
 export const FDB_BUCKET_SIZE: usize = 64;

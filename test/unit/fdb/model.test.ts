@@ -81,7 +81,7 @@ describe("the FDB against a Map", () => {
 
   const run = (options: TableOptions) => {
     fc.assert(
-      fc.property(fc.array(steps, { minLength: 20, maxLength: 120, size: "max" }), (sequence) => {
+      fc.property(fc.array(steps, { minLength: 20, maxLength: 80, size: "max" }), (sequence) => {
         table.reset(options);
         const model = new Model(table, options);
         for (const step of sequence) step(model);
