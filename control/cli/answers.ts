@@ -39,11 +39,7 @@ export interface StatsAnswer {
     readonly decap: DirectionAnswer;
     readonly local: number;
   }[];
-  readonly vteps: readonly {
-    readonly address: string;
-    readonly encap: VtepFrames;
-    readonly decap: VtepFrames;
-  }[];
+  readonly vteps: readonly VtepAnswer[];
   readonly drops: readonly {
     /** null: before the network was known. */
     readonly vni: number | null;
@@ -63,6 +59,42 @@ interface VtepFrames {
 export interface NetworkAnswer {
   readonly vni: number;
   readonly name: string;
+  readonly mtu: number;
+  readonly learning: boolean;
+  /** Seconds, 0 never. */
+  readonly ageing: number;
+  readonly innerVlan: "keep" | "drop";
+  readonly flood: FloodAnswer;
+  /** Absent: the flood list and the static entries' VTEPs. */
+  readonly allow?: readonly string[];
+  readonly ports: readonly PortAnswer[];
+  readonly fdb: { readonly learned: number; readonly static: number };
+}
+
+export type FloodAnswer =
+  | { readonly mode: "headend"; readonly vteps: readonly string[] }
+  | { readonly mode: "multicast"; readonly group: string; readonly ttl: number }
+  | { readonly mode: "none" };
+
+export interface PortAnswer {
+  readonly name: string;
+  readonly driver: string;
+  readonly queues: "auto" | number;
+  readonly mac: string;
+  readonly persistent: boolean;
+}
+
+/** Of a flood list. */
+export interface RemoteAnswer {
+  readonly address: string;
+}
+
+export interface VtepAnswer {
+  readonly address: string;
+  /** A multicast group. */
+  readonly group?: boolean;
+  readonly encap: VtepFrames;
+  readonly decap: VtepFrames;
 }
 
 export interface FdbAnswer {
@@ -72,4 +104,18 @@ export interface FdbAnswer {
   readonly kind: "learned" | "static";
   /** Seconds since it was last heard. */
   readonly age: number;
+}
+
+/** Of a PUT. */
+export interface ChangeAnswer {
+  /** created, changed or unchanged. */
+  readonly result: string;
+  /** Legal, but most likely not meant. */
+  readonly warnings?: readonly string[];
+}
+
+/** Of a flush. */
+export interface FlushAnswer {
+  /** Entries. */
+  readonly removed: number;
 }

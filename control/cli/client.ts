@@ -1,116 +1,124 @@
-// Asks a running daemon over its unix socket. Which socket: --socket, else the one of the config that --config names,
-// else the default.
+// Asks a running daemon over its unix socket.
 //
-// Errors of the API carry a code (RFC 9457 with an extension), which decides the exit code; a socket where nobody
-// answers is "no daemon".
+// A socket where nobody answers is "no daemon"; one that this user may not open is a missing privilege; what the API
+// itself refuses is read in problem.ts.
 
-import { type IncomingMessage, request } from "node:http";
-import type { Command } from "commander";
-import { isErrorCode, VxlaneError } from "../errors.js";
+import type { IncomingMessage } from "node:http";
+import { type ErrorCode, VxlaneError } from "../errors.js";
+import { ItemSplitter } from "./items.js";
+import { type DaemonOptions, socketOf } from "./options.js";
+import { errorOf } from "./problem.js";
 
-/* Our choices. */
-const DEFAULT_SOCKET = "/run/vxlane/api.sock";
+/* Our choice. */
 const SILENCE_MS = 10_000;
 
-export interface DaemonOptions {
-  readonly socket?: string;
-  readonly config?: string;
-  readonly json?: true;
+interface Call {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE";
+  readonly path: string;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The options of every command that asks the daemon. */
-export function addDaemonOptions(command: Command): Command {
-  return command
-    .option("-s, --socket <path>", `the daemon's socket (default: the config's, else ${DEFAULT_SOCKET})`)
-    .option("-c, --config <file>", "the daemon's config, to find its socket")
-    .option("--json", "print JSON");
-}
+/** Each method throws VxlaneError: ERR_NO_DAEMON, ERR_PRIVILEGE, ERR_TIMEOUT, or what the API says. */
+export class Api {
+  constructor(
+    readonly socketPath: string,
+    readonly silenceMs = SILENCE_MS,
+  ) {}
 
-export async function socketOf({ socket, config }: DaemonOptions): Promise<string> {
-  if (socket !== undefined || config === undefined) return socket ?? DEFAULT_SOCKET;
-  const { loadConfig } = await import("../config/config.js");
-  return loadConfig(config).api.socket;
-}
-
-/** The JSON answer to a GET. @throws VxlaneError ERR_NO_DAEMON, or what the API says */
-export async function get<T>(socketPath: string, path: string): Promise<T> {
-  return parse(await text(await open(socketPath, path)));
-}
-
-/** The objects of a JSON array that the API streams, one by one. @throws as `get` */
-export async function* getItems<T>(socketPath: string, path: string): AsyncGenerator<T> {
-  const splitter = new ItemSplitter();
-  for await (const chunk of chunks(await open(socketPath, path))) {
-    for (const item of splitter.push(chunk)) yield parse<T>(item);
+  /** The API of the daemon that the options mean. */
+  static async of(options: DaemonOptions): Promise<Api> {
+    return new Api(await socketOf(options));
   }
-}
 
-/** Cuts a stream of objects (in an array, or a line each) into the text of each object. */
-export class ItemSplitter {
-  #depth = 0;
-  #isString = false;
-  #isEscaped = false;
-  #item = "";
+  async get<T>(path: string): Promise<T> {
+    return parse(await text(await this.#open({ method: "GET", path })));
+  }
 
-  *push(chunk: string): Generator<string> {
-    let start = 0;
-    for (let i = 0; i < chunk.length; i++) {
-      const char = chunk[i];
-      if (this.#isString) {
-        if (this.#isEscaped) this.#isEscaped = false;
-        else if (char === "\\") this.#isEscaped = true;
-        else if (char === '"') this.#isString = false;
-      } else if (char === '"') this.#isString = true;
-      else if (char === "{" && this.#depth++ === 0) start = i;
-      else if (char === "}" && --this.#depth === 0) {
-        yield this.#item + chunk.slice(start, i + 1);
-        this.#item = "";
-      }
+  /** As `get`; undefined if there is no such thing. */
+  async find<T>(path: string): Promise<T | undefined> {
+    try {
+      return await this.get<T>(path);
+    } catch (error) {
+      if (error instanceof VxlaneError && error.code === "ERR_NOT_FOUND") return undefined;
+      throw error;
     }
-    if (this.#depth > 0) this.#item += chunk.slice(start);
+  }
+
+  /** The objects of a list, one by one as they arrive. */
+  async *items<T>(path: string): AsyncGenerator<T> {
+    const headers = { accept: "application/x-ndjson" };
+    const splitter = new ItemSplitter();
+    for await (const chunk of chunks(await this.#open({ method: "GET", path, headers }))) {
+      for (const item of splitter.push(chunk)) yield parse<T>(item);
+    }
+  }
+
+  /** Makes it what `body` says. */
+  async put<T>(path: string, body: object): Promise<T> {
+    return parse(await text(await this.#open({ method: "PUT", path, body })));
+  }
+
+  /** As `put`, of something that is not there yet. @throws ERR_CONFLICT */
+  async add<T>(path: string, body: object): Promise<T> {
+    // RFC 9110 section 13.1.2
+    return parse(await text(await this.#open({ method: "PUT", path, body, headers: { "if-none-match": "*" } })));
+  }
+
+  async post<T>(path: string, body: object): Promise<T> {
+    return parse(await text(await this.#open({ method: "POST", path, body })));
+  }
+
+  async remove(path: string): Promise<void> {
+    await text(await this.#open({ method: "DELETE", path }));
+  }
+
+  /** A successful answer; its body is not read yet. */
+  async #open({ method, path, body, headers }: Call): Promise<IncomingMessage> {
+    // Not above: help and mistakes in usage need no HTTP.
+    const { request } = await import("node:http");
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    const type = content === undefined ? {} : { "content-type": "application/json" };
+    return new Promise((resolve, reject) => {
+      const call = request({
+        socketPath: this.socketPath,
+        method,
+        path,
+        headers: { accept: "application/json", ...type, ...headers },
+        timeout: this.silenceMs,
+      });
+      call.once("response", (answer) => {
+        const status = answer.statusCode ?? 0;
+        if (status >= 200 && status < 300) resolve(answer);
+        else text(answer).then((problem) => reject(errorOf(`${method} ${path}`, status, problem)), reject);
+      });
+      call.once("timeout", () => {
+        const silent = `the daemon at ${this.socketPath} is silent for ${this.silenceMs / 1000} s`;
+        call.destroy(new VxlaneError("ERR_TIMEOUT", silent));
+      });
+      call.once("error", (error: NodeJS.ErrnoException) => reject(unreachable(error, this.socketPath)));
+      call.end(content);
+    });
   }
 }
 
-/** An answer of 200; its body is not read yet. */
-function open(socketPath: string, path: string): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const call = request({ socketPath, path, headers: { accept: "application/json" }, timeout: SILENCE_MS });
-    call.once("response", (answer) => {
-      if (answer.statusCode === 200) resolve(answer);
-      else refuse(answer, path).then(reject, reject);
-    });
-    call.once("timeout", () => {
-      call.destroy(new VxlaneError("ERR_TIMEOUT", `the daemon at ${socketPath} is silent for ${SILENCE_MS / 1000} s`));
-    });
-    call.once("error", (error: NodeJS.ErrnoException) => reject(unreachable(error, socketPath)));
-    call.end();
-  });
+/** A path below /v1 of these parts, which may be any text. */
+export function route(...parts: (string | number)[]): string {
+  return `/v1/${parts.map((part) => encodeURIComponent(part).replaceAll("%3A", ":")).join("/")}`;
 }
 
 function unreachable(error: NodeJS.ErrnoException, socketPath: string): Error {
   if (error instanceof VxlaneError) return error;
+  const fail = (code: ErrorCode, message: string) => new VxlaneError(code, message, { cause: error });
   if (error.code === "EACCES" || error.code === "EPERM") {
-    return new VxlaneError(
-      "ERR_PRIVILEGE",
-      `${socketPath} may not be opened by this user; run as root or in its group`,
-    );
+    return fail("ERR_PRIVILEGE", `${socketPath} may not be opened by this user; run as root or in its group`);
   }
-  const why = { ENOENT: "there is no such socket", ECONNREFUSED: "nobody listens there" }[error.code ?? ""];
-  return new VxlaneError("ERR_NO_DAEMON", `no daemon answers at ${socketPath}: ${why ?? error.message}`);
-}
-
-/** What the API says of an error. */
-async function refuse(answer: IncomingMessage, path: string): Promise<VxlaneError> {
-  const body = await text(answer);
-  try {
-    const problem: unknown = JSON.parse(body);
-    if (typeof problem === "object" && problem !== null && "code" in problem && "detail" in problem) {
-      if (isErrorCode(problem.code)) return new VxlaneError(problem.code, String(problem.detail));
-    }
-  } catch {
-    // Not an answer of vxlane's API.
-  }
-  return new VxlaneError("ERR_FAILURE", `GET ${path}: ${answer.statusCode} ${body.slice(0, 200)}`);
+  const why = {
+    ENOENT: "there is no such socket",
+    ENOTDIR: "there is no such socket",
+    ECONNREFUSED: "nobody listens there",
+  }[error.code ?? ""];
+  return fail("ERR_NO_DAEMON", `no daemon answers at ${socketPath}: ${why ?? error.message}`);
 }
 
 async function text(answer: IncomingMessage): Promise<string> {
@@ -124,13 +132,16 @@ async function* chunks(answer: IncomingMessage): AsyncGenerator<string> {
   try {
     for await (const chunk of answer) yield String(chunk);
   } catch (error) {
+    // A silence has been named already, where the call was made.
+    if (error instanceof VxlaneError) throw error;
     throw new VxlaneError("ERR_NO_DAEMON", "the daemon went away while it answered", { cause: error });
   }
 }
 
 function parse<T>(body: string): T {
   try {
-    return JSON.parse(body) as T;
+    // An answer without content has nothing to say but that it was done.
+    return JSON.parse(body === "" ? "{}" : body) as T;
   } catch {
     throw new VxlaneError("ERR_FAILURE", "the answer is not JSON: is it vxlane that listens there?");
   }

@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import type { ConfigProblem } from "../../errors.js";
-import { printJson } from "../table.js";
+import { printJson } from "../output.js";
+import { count } from "../table.js";
 
 interface Options {
   readonly config?: string;
@@ -23,12 +24,13 @@ export function addCheck(program: Command): void {
       "after",
       `
 Examples:
-  vxlane check --config vxlane.yaml           every mistake, each with its place and what is allowed
-  vxlane check --config vxlane.yaml --host    what this host makes of it, before anything is created
+  vxlane check --config vxlane.yaml           every mistake, with its place
+  vxlane check --config vxlane.yaml --host    what this host makes of it
   vxlane check --config vxlane.yaml --json    for programs
   vxlane check --schema > vxlane.schema.json  for editors
 
-Exits with 0 if the config is right, 2 if not; with --host also 5 if its daemon runs already, 77 if rights are missing.`,
+Exits with 0 if the config is right, 2 if not; with --host also with 5 if its
+daemon runs already and 77 if rights are missing. Nothing is ever created.`,
     )
     .action(check);
 }
@@ -66,8 +68,4 @@ async function check(options: Options, command: Command): Promise<void> {
     printJson({ ok: false, file, code: error.code, problems: error.problems, warnings });
     process.exitCode = error.exitCode;
   }
-}
-
-function count(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }

@@ -1,116 +1,129 @@
-// vxlane fdb: who is behind what. Modelled on `bridge fdb`.
-//
-// Entries are printed as they arrive: a million of them never stand in memory.
+// vxlane fdb: the forwarding database. Modelled on `bridge fdb`: what `add` finds there already, also as learned, is a
+// conflict; `replace` takes it.
 
 import { type Command, Option } from "commander";
 import { VxlaneError } from "../../errors.js";
-import type { FdbAnswer, NetworkAnswer } from "../answers.js";
-import { addDaemonOptions, type DaemonOptions, get, getItems, socketOf } from "../client.js";
+import type { FlushAnswer } from "../answers.js";
+import { read, readNetwork } from "../arguments.js";
+import { add, entrySubject, remove, replace } from "../change.js";
+import { Api, route } from "../client.js";
+import { addDaemonOptions, type DaemonOptions } from "../options.js";
+import { print } from "../output.js";
+import { addFdbShow } from "./fdb-show.js";
 
-interface ShowOptions extends DaemonOptions {
-  readonly mac?: string;
+interface TargetOptions extends DaemonOptions {
   readonly vtep?: string;
+  readonly port?: string;
+}
+
+interface FlushOptions extends TargetOptions {
+  readonly vni?: string;
   readonly kind?: string;
 }
 
-interface Row extends FdbAnswer {
-  readonly vni: number;
-}
-
 export function addFdb(program: Command): void {
-  const fdb = program.command("fdb").description("show the forwarding database");
-  addDaemonOptions(
-    fdb
-      .command("show")
-      .description("show entries: all, or those of one network")
-      .argument("[vni]", "only this network", parseVni),
-  )
-    .option("--mac <mac>", "only this station")
-    .option("--vtep <address>", "only stations behind this VTEP")
-    .addOption(new Option("--kind <kind>", "only entries of this kind").choices(["learned", "static"]))
+  const fdb = program.command("fdb").description("show and change the forwarding database");
+  addFdbShow(fdb);
+  addTarget(fdb.command("add").description("add a static entry: this station is behind that VTEP or port"))
     .addHelpText(
       "after",
       `
 Examples:
-  vxlane fdb show
-  vxlane fdb show 100 --kind learned
-  vxlane fdb show 100 --mac 02:00:00:00:00:01 --json
+  vxlane fdb add 100 02:00:00:00:00:02 --vtep 10.99.0.2
+  vxlane fdb add blue 02:00:00:00:00:03 --port blue0
 
-Exits with 4 if there is no such network.`,
+Exits with 5 if the network knows this MAC already, also as learned: see
+\`vxlane fdb replace\`.`,
     )
-    .action(show);
+    .action(addOne);
+  addTarget(fdb.command("replace").description("add a static entry, in place of what is there"))
+    .addHelpText("after", "\nExamples:\n  vxlane fdb replace 100 02:00:00:00:00:02 --vtep 10.99.0.3")
+    .action(replaceOne);
+  addDaemonOptions(
+    fdb.command("remove").aliases(["del", "delete", "rm"]).description("remove an entry, static or learned"),
+  )
+    .argument("<vni>", "the network's VNI or name")
+    .argument("<mac>", "the station")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  vxlane fdb remove 100 02:00:00:00:00:02\n\nExits with 4 if there is no such entry.",
+    )
+    .action(removeOne);
+  addFlush(fdb);
 }
 
-function parseVni(text: string): number {
-  if (/^\d{1,8}$/.test(text) && Number(text) <= 0xffffff) return Number(text);
-  throw new VxlaneError("ERR_USAGE", `${text} is not a VNI; allowed: a whole number from 0 to 16777215`);
+function addTarget(command: Command): Command {
+  return addDaemonOptions(
+    command
+      .argument("<vni>", "the network's VNI or name")
+      .argument("<mac>", "the station")
+      .addOption(new Option("--vtep <address>", "the VTEP that it is behind").conflicts("port"))
+      .addOption(new Option("--port <name>", "the port of this network that it is behind").conflicts("vtep")),
+  );
 }
 
-async function show(vni: number | undefined, options: ShowOptions): Promise<void> {
-  const isWanted = await filter(options);
-  const socket = await socketOf(options);
-  const networks = vni === undefined ? await get<NetworkAnswer[]>(socket, "/v1/networks") : [{ vni }];
-  const print = options.json ? printJsonItem : printLine;
-  let count = 0;
-  for (const network of networks) {
-    for await (const entry of getItems<FdbAnswer>(socket, `/v1/networks/${network.vni}/fdb`)) {
-      if (isWanted(entry)) await print({ vni: network.vni, ...entry }, count++);
-    }
-  }
-  if (options.json) await write(count === 0 ? "[]\n" : "\n]\n");
+function addFlush(fdb: Command): void {
+  addDaemonOptions(
+    fdb
+      .command("flush")
+      .description("remove the entries that all options given fit; static ones only if --kind says so")
+      .option("--vni <vni>", "of this network: its VNI or name (default: of all)")
+      .option("--port <name>", "behind this port")
+      .option("--vtep <address>", "behind this VTEP")
+      .addOption(new Option("--kind <kind>", "of this kind (default: learned)").choices(["learned", "static", "all"])),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  vxlane fdb flush --vni 100
+  vxlane fdb flush --vtep 10.99.0.2
+  vxlane fdb flush --vni blue --port blue0 --kind all
+
+Prints how many were removed. The MACs of vxlane's own ports stay.`,
+    )
+    .action(flush);
 }
 
-async function filter({ mac, vtep, kind }: ShowOptions): Promise<(entry: FdbAnswer) => boolean> {
-  const wanted = {
-    mac: mac === undefined ? undefined : await read("mac", mac, "--mac"),
-    vtep: vtep === undefined ? undefined : await read("unicast-address", vtep, "--vtep"),
-    kind,
+/** @throws ERR_USAGE unless there is exactly one */
+async function readTarget({ vtep, port }: TargetOptions): Promise<{ vtep: string } | { port: string }> {
+  if (vtep !== undefined) return { vtep: await read("unicast-address", vtep, "--vtep") };
+  if (port !== undefined) return { port: await read("interface-name", port, "--port") };
+  throw new VxlaneError("ERR_USAGE", "behind what? give --vtep ADDRESS or --port NAME");
+}
+
+async function addOne(network: string, macText: string, options: TargetOptions): Promise<void> {
+  const mac = await read("mac", macText, "MAC");
+  const target = await readTarget(options);
+  const api = await Api.of(options);
+  const subject = entrySubject(await readNetwork(api, network), mac);
+  await add(api, subject, target, options.json, "; `fdb replace` takes its place");
+}
+
+async function replaceOne(network: string, macText: string, options: TargetOptions): Promise<void> {
+  const mac = await read("mac", macText, "MAC");
+  const target = await readTarget(options);
+  const api = await Api.of(options);
+  await replace(api, entrySubject(await readNetwork(api, network), mac), target, options.json);
+}
+
+async function removeOne(network: string, macText: string, options: DaemonOptions): Promise<void> {
+  const mac = await read("mac", macText, "MAC");
+  const api = await Api.of(options);
+  await remove(api, entrySubject(await readNetwork(api, network), mac), options.json);
+}
+
+async function flush(options: FlushOptions): Promise<void> {
+  const { port, vtep, kind } = options;
+  const body = {
+    ...(port === undefined ? {} : { port: await read("interface-name", port, "--port") }),
+    ...(vtep === undefined ? {} : { vtep: await read("unicast-address", vtep, "--vtep") }),
+    ...(kind === undefined ? {} : { kind }),
   };
-  return (entry) =>
-    (wanted.mac ?? entry.mac) === entry.mac &&
-    (wanted.vtep ?? entry.vtep) === entry.vtep &&
-    (wanted.kind ?? entry.kind) === entry.kind;
-}
-
-/** The one spelling of an argument. @throws ERR_USAGE */
-async function read(format: "mac" | "unicast-address", text: string, option: string): Promise<string> {
-  const { FORMATS } = await import("../../config/formats.js");
-  const { allowed, ...reader } = FORMATS[format];
-  const result = reader.read(text);
-  if ("value" in result) return result.value;
-  const near = result.suggestion === undefined ? "" : `; did you mean ${result.suggestion}?`;
-  throw new VxlaneError("ERR_USAGE", `${option}: ${text} ${result.message}; allowed: ${allowed}${near}`);
-}
-
-/* Widths are fixed, since lines are printed before the last entry is known. */
-const VNI_WIDTH = 8;
-const MAC_WIDTH = 17;
-const KIND_WIDTH = 7;
-const AGE_WIDTH = 8;
-
-async function printLine(row: Row, index: number): Promise<void> {
-  if (index === 0) await write(line("VNI", "MAC", "KIND", "AGE", "BEHIND"));
-  const behind = row.port !== undefined ? `port ${row.port}` : row.vtep !== undefined ? `vtep ${row.vtep}` : "-";
-  await write(line(String(row.vni), row.mac, row.kind, row.kind === "static" ? "-" : `${row.age} s`, behind));
-}
-
-function line(vni: string, mac: string, kind: string, age: string, behind: string): string {
-  const cells = [
-    vni.padEnd(VNI_WIDTH),
-    mac.padEnd(MAC_WIDTH),
-    kind.padEnd(KIND_WIDTH),
-    age.padStart(AGE_WIDTH),
-    behind,
-  ];
-  return `${cells.join("  ")}\n`;
-}
-
-async function printJsonItem(row: Row, index: number): Promise<void> {
-  await write(`${index === 0 ? "[\n" : ",\n"}  ${JSON.stringify(row)}`);
-}
-
-/** Waits for a slow reader instead of keeping everything for it. */
-async function write(text: string): Promise<void> {
-  if (process.stdout.write(text)) return;
-  await new Promise<void>((resolve) => process.stdout.once("drain", resolve));
+  const api = await Api.of(options);
+  const vni = options.vni === undefined ? undefined : await readNetwork(api, options.vni);
+  const path = vni === undefined ? route("fdb", "flush") : route("networks", vni, "fdb", "flush");
+  print(await api.post<FlushAnswer>(path, body), options.json, ({ removed }) => {
+    return `${removed} ${removed === 1 ? "entry" : "entries"} removed\n`;
+  });
 }

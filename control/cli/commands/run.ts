@@ -28,8 +28,9 @@ export function addRun(program: Command): void {
     .addHelpText(
       "after",
       `
-Prints one line {"ready":true,"api":…,"metrics":…} on stdout when frames flow, and logs as JSON lines on stderr.
-SIGTERM or SIGINT stops it and removes what it made, with exit code 0; a second one stops it at once.
+Prints one line {"ready":true,"api":…,"metrics":…} on stdout when frames flow,
+and logs as JSON lines on stderr. SIGTERM or SIGINT stops it and removes what
+it made, with exit code 0; a second one stops it at once.
 
 Examples:
   vxlane run --config /etc/vxlane.yaml

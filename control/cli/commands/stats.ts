@@ -2,16 +2,19 @@
 
 import type { Command } from "commander";
 import type { DirectionAnswer, StatsAnswer } from "../answers.js";
-import { addDaemonOptions, type DaemonOptions, get, socketOf } from "../client.js";
-import { type Cell, printJson, table } from "../table.js";
+import { Api, route } from "../client.js";
+import { addDaemonOptions, type DaemonOptions } from "../options.js";
+import { print } from "../output.js";
+import { type Cell, table } from "../table.js";
 
 export function addStats(program: Command): void {
   addDaemonOptions(program.command("stats").description("show what was forwarded, and what was dropped and why"))
     .addHelpText(
       "after",
       `
-encap: from the ports to the tunnel; decap: from the tunnel to the ports. Bytes are inner Ethernet frames.
-received = frames + local + dropped, for each direction.
+encap: from the ports to the tunnel; decap: from the tunnel to the ports. Bytes
+are those of inner Ethernet frames. For each direction,
+received = frames + local + dropped.
 
 Examples:
   vxlane stats
@@ -21,9 +24,8 @@ Examples:
 }
 
 async function stats(options: DaemonOptions): Promise<void> {
-  const answer = await get<StatsAnswer>(await socketOf(options), "/v1/stats");
-  if (options.json) printJson(answer);
-  else process.stdout.write(describe(answer));
+  const api = await Api.of(options);
+  print(await api.get<StatsAnswer>(route("stats")), options.json, describe);
 }
 
 function describe({ totals, networks, vteps, drops }: StatsAnswer): string {

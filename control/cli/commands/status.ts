@@ -2,8 +2,10 @@
 
 import type { Command } from "commander";
 import type { StatusAnswer } from "../answers.js";
-import { addDaemonOptions, type DaemonOptions, get, socketOf } from "../client.js";
-import { duration, printJson, table } from "../table.js";
+import { Api, route } from "../client.js";
+import { addDaemonOptions, type DaemonOptions } from "../options.js";
+import { print } from "../output.js";
+import { duration, facts, table } from "../table.js";
 
 export function addStatus(program: Command): void {
   addDaemonOptions(program.command("status").description("show how the daemon is"))
@@ -20,23 +22,21 @@ Exits with 3 if no daemon answers.`,
 }
 
 async function status(options: DaemonOptions): Promise<void> {
-  const answer = await get<StatusAnswer>(await socketOf(options), "/v1/status");
-  if (options.json) printJson(answer);
-  else process.stdout.write(describe(answer));
+  const api = await Api.of(options);
+  print(await api.get<StatusAnswer>(route("status")), options.json, describe);
 }
 
 function describe(answer: StatusAnswer): string {
   const { underlay, offloads, sourcePorts, fdb } = answer;
   const on = (isOn: boolean) => (isOn ? "on" : "off");
-  const facts = [
+  const lines = facts([
     ["local", `${answer.local}, port ${answer.port}, source ports ${sourcePorts.min}-${sourcePorts.max}`],
     ["underlay", `${underlay.driver}${underlay.interface === undefined ? "" : ` on ${underlay.interface}`}`],
     ["offloads", `outer checksum ${on(offloads.outerChecksum)}, segmentation ${on(offloads.segmentation)}`],
     ["networks", `${answer.networks}`],
     ["ports", `${answer.ports}`],
     ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],
-  ];
-  const lines = facts.map(([name = "", fact]) => `${name.padEnd(10)}${fact}\n`).join("");
+  ]);
   const workers = answer.workers.map(({ id, state, busyRatio, restarts }) => [
     id,
     state,

@@ -1,6 +1,6 @@
 // Runs the built command line as a shell would, and a daemon's double for it to talk to.
 
-import { execFile } from "node:child_process";
+import { type ExecFileOptions, execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
@@ -20,11 +20,16 @@ export interface Result {
 /** @throws if the command has not been built */
 export function vxlane(...args: string[]): Promise<Result> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`);
+  return runs(process.execPath, [MAIN, ...args]);
+}
+
+/** Any program, whatever its exit code. */
+export function runs(program: string, args: string[], options: ExecFileOptions = {}): Promise<Result> {
   return new Promise((resolve) => {
-    const options = { timeout: 20_000, maxBuffer: 1 << 28 };
-    execFile(process.execPath, [MAIN, ...args], options, (error, stdout, stderr) => {
+    const all = { timeout: 20_000, maxBuffer: 1 << 28, ...options };
+    execFile(program, args, all, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
-      resolve({ code, stdout, stderr });
+      resolve({ code, stdout: String(stdout), stderr: String(stderr) });
     });
   });
 }
@@ -38,25 +43,67 @@ export function directory(): string {
 
 export type Answer = unknown | ((request: IncomingMessage, response: ServerResponse) => void);
 
-/** Answers GETs by path on a unix socket. Returns the socket's path. */
-export async function daemonDouble(answers: Record<string, Answer>): Promise<string> {
-  const path = join(directory(), "api.sock");
-  const server = createServer((request, response) => {
-    const { url = "" } = request;
-    const answer = Object.hasOwn(answers, url) ? answers[url] : undefined;
+export interface Call {
+  /** As in `PUT /v1/networks/100`. */
+  readonly call: string;
+  readonly body?: unknown;
+  /** It must not be there yet. */
+  readonly isNew?: true;
+}
+
+export interface Double {
+  readonly socket: string;
+  /** What was asked, but for GETs. */
+  readonly changes: Call[];
+  /** All that was asked, in order, as in `GET /v1/status`. */
+  readonly calls: string[];
+}
+
+/** Answers by path (a GET) or by method and path on a unix socket; what it has no answer for is not there. */
+export async function daemon(answers: Record<string, Answer>): Promise<Double> {
+  const double: Double = { socket: join(directory(), "api.sock"), changes: [], calls: [] };
+  const server = createServer(async (request, response) => {
+    const { method = "", url = "", headers } = request;
+    const call = `${method} ${url}`;
+    let body = "";
+    for await (const chunk of request.setEncoding("utf8")) body += String(chunk);
+    double.calls.push(call);
+    if (method !== "GET") {
+      const isNew = headers["if-none-match"] === "*" ? ({ isNew: true } as const) : {};
+      double.changes.push({ call, ...(body === "" ? {} : { body: JSON.parse(body) as unknown }), ...isNew });
+    }
+    const key = method === "GET" ? url : call;
+    const answer = Object.hasOwn(answers, key) ? answers[key] : undefined;
     if (typeof answer === "function") answer(request, response);
     else if (answer === undefined) sendProblem(response, 404, "ERR_NOT_FOUND", `there is no ${url}`);
+    else if (answer === "") response.writeHead(204).end();
     else response.setHeader("content-type", "application/json").end(JSON.stringify(answer));
   });
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  return path;
+  await new Promise<void>((resolve) => server.listen(double.socket, resolve));
+  return double;
 }
 
-export function sendProblem(response: ServerResponse, status: number, code: string, detail: string): void {
+/** The socket of a double that is only asked. */
+export async function daemonDouble(answers: Record<string, Answer>): Promise<string> {
+  return (await daemon(answers)).socket;
+}
+
+/** An answer that refuses. */
+export function problem(status: number, code: string, detail: string, more: object = {}): Answer {
+  return (_request: IncomingMessage, response: ServerResponse) => sendProblem(response, status, code, detail, more);
+}
+
+export function sendProblem(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  detail: string,
+  more: object = {},
+): void {
   response.writeHead(status, { "content-type": "application/problem+json" });
-  response.end(JSON.stringify({ type: "about:blank", title: "x", status, detail, code }));
+  response.end(JSON.stringify({ type: "about:blank", title: "x", status, detail, code, ...more }));
 }

@@ -3,9 +3,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { daemonDouble, directory, MAIN, sendProblem, vxlane } from "./command.js";
+import { daemon, daemonDouble, directory, MAIN, problem, vxlane } from "./command.js";
 
 const STATUS = {
   version: "9.8.7",
@@ -85,7 +86,7 @@ test("stats", async () => {
 });
 
 describe("fdb show", () => {
-  test("all networks, one, and by filters", async () => {
+  test("all networks, one, by number and by name", async () => {
     const socket = await daemonDouble(answers);
     const show = async (...args: string[]) => {
       const { code, stdout } = await vxlane("fdb", "show", "--socket", socket, "--json", ...args);
@@ -94,11 +95,29 @@ describe("fdb show", () => {
     };
     expect(await show()).toBe("123");
     expect(await show("100")).toBe("123");
+    expect(await show("--vni", "blue")).toBe("123");
     expect(await show("200")).toBe("");
-    expect(await show("100", "--kind", "learned")).toBe("23");
-    expect(await show("--vtep", "10.99.0.3")).toBe("3");
-    expect(await show("--mac", "02:00:00:00:00:01")).toBe("1");
-    expect(await show("--kind", "static", "--vtep", "10.99.0.3")).toBe("");
+    expect(await show("red", "--vni", "red")).toBe("");
+  });
+
+  test("filters are the daemon's work, a MAC is looked up", async () => {
+    const { socket, calls } = await daemon({
+      "/v1/networks/100": { vni: 100 },
+      "/v1/networks/100/fdb?vtep=10.99.0.3&kind=learned": [FDB[2]],
+      "/v1/networks/100/fdb?port=blue0": [FDB[0]],
+      "/v1/networks/100/fdb/02:00:00:00:00:03": FDB[2],
+    });
+    const show = async (...args: string[]) => {
+      const { code, stdout } = await vxlane("fdb", "show", "100", "--socket", socket, "--json", ...args);
+      return code === 0 ? (JSON.parse(stdout) as { mac: string }[]).map(({ mac }) => mac.slice(-1)).join("") : code;
+    };
+    expect(await show("--kind", "learned", "--vtep", "10.99.0.3")).toBe("3");
+    expect(await show("--port", "blue0")).toBe("1");
+    expect(await show("--mac", "02:00:00:00:00:03")).toBe("3");
+    expect(await show("--mac", "02:00:00:00:00:03", "--kind", "static")).toBe("");
+    expect(await show("--mac", "02:00:00:00:00:09")).toBe("");
+    expect(await show("--mac", "02:00:00:00:00:03", "--vni", "200")).toBe(2);
+    expect(calls.filter((call) => call.endsWith("/fdb"))).toEqual([]);
   });
 
   test("as a table", async () => {
@@ -116,7 +135,7 @@ describe("fdb show", () => {
     const entries = Array.from({ length: 100_000 }, (_, i) => ({ ...FDB[1], mac: `02:00:00:${i}`, age: i }));
     const body = `[${entries.map((entry) => JSON.stringify(entry)).join(",\n")}]\n`;
     const socket = await daemonDouble({
-      "/v1/networks/7/fdb": (_request: unknown, response: { write(text: string): void; end(): void }) => {
+      "/v1/networks/7/fdb": (_request: unknown, response: ServerResponse) => {
         for (let at = 0; at < body.length; at += 65_537) response.write(body.slice(at, at + 65_537));
         response.end();
       },
@@ -129,7 +148,7 @@ describe("fdb show", () => {
   test("a reader that has seen enough ends it quietly", async () => {
     const line = `${JSON.stringify(FDB[0])},\n`;
     const socket = await daemonDouble({
-      "/v1/networks/7/fdb": (_request: unknown, response: { write(text: string): void; end(): void }) => {
+      "/v1/networks/7/fdb": (_request: unknown, response: ServerResponse) => {
         response.write(`[${line.repeat(200_000)}`);
         response.end(`${JSON.stringify(FDB[0])}]`);
       },
@@ -143,6 +162,133 @@ describe("fdb show", () => {
     child.stdout.destroy();
     const [code] = await once(child, "exit");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+});
+
+const NETWORKS = [
+  {
+    vni: 100,
+    name: "blue",
+    mtu: 1450,
+    learning: true,
+    ageing: 300,
+    innerVlan: "keep",
+    flood: { mode: "headend", vteps: ["10.99.0.2", "10.99.0.3"] },
+    ports: [{ name: "blue0", driver: "tap", queues: "auto", mac: "02:00:00:00:00:01", persistent: false }],
+    fdb: { learned: 3, static: 1 },
+  },
+  {
+    vni: 200,
+    name: "red",
+    mtu: 1400,
+    learning: false,
+    ageing: 0,
+    innerVlan: "drop",
+    flood: { mode: "multicast", group: "239.1.1.1", ttl: 8 },
+    allow: ["10.99.0.0/24"],
+    ports: [{ name: "red0", driver: "tap", queues: 2, mac: "02:00:00:00:00:02", persistent: true }],
+    fdb: { learned: 0, static: 1 },
+  },
+];
+const [BLUE, RED] = NETWORKS;
+const VTEP = { ...STATS.vteps[0], group: false };
+const GROUP = { ...VTEP, address: "239.1.1.1", group: true };
+
+describe("lists", () => {
+  const inventory = {
+    "/v1/networks": NETWORKS,
+    "/v1/networks/100": BLUE,
+    "/v1/networks/200": RED,
+    "/v1/networks/200/ports": RED?.ports,
+    "/v1/networks/200/ports/red0": RED?.ports[0],
+    "/v1/networks/100/vteps": [{ address: "10.99.0.2" }, { address: "10.99.0.3" }],
+    "/v1/vteps": [VTEP, GROUP],
+  };
+  const red0 = ["200", "red0", "tap", "2", "02:00:00:00:00:02", "yes"];
+  const ports = ["VNI", "PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
+
+  test.each([
+    [
+      "network list",
+      [
+        ["VNI", "NAME", "MTU", "FLOOD", "LEARNING", "AGEING", "PORTS", "LEARNED", "STATIC"],
+        ["100", "blue", "1450", "headend to 2", "on", "300 s", "1", "3", "1"],
+        ["200", "red", "1400", "multicast to 239.1.1.1, TTL 8", "off", "never", "1", "0", "1"],
+      ],
+    ],
+    ["port list", [ports, ["100", "blue0", "tap", "auto", "02:00:00:00:00:01", "no"], red0]],
+    ["port list red", [ports, red0]],
+    [
+      "vtep list 100",
+      [
+        ["VNI", "VTEP"],
+        ["100", "10.99.0.2"],
+        ["100", "10.99.0.3"],
+      ],
+    ],
+    [
+      "vtep list",
+      [
+        ["VTEP", "ENCAP FRAMES", "BYTES", "DROPPED", "DECAP FRAMES", "BYTES", "DROPPED"],
+        ["10.99.0.2", "100", "9", "0", "200", "9", "1"],
+        ["239.1.1.1 (group)", "100", "9", "0", "200", "9", "1"],
+      ],
+    ],
+    [
+      "network show blue",
+      [
+        ["vni", "100"],
+        ["name", "blue"],
+        ["mtu", "1450"],
+        ["flood", "headend to 2: 10.99.0.2 10.99.0.3"],
+        ["allow", "the flood list and the VTEPs of static entries"],
+        ["learning", "on"],
+        ["ageing", "300 s"],
+        ["inner VLAN", "keep"],
+        ["fdb", "3 learned, 1 static"],
+        [""],
+        ["PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"],
+        ["blue0", "tap", "auto", "02:00:00:00:00:01", "no"],
+      ],
+    ],
+    [
+      "port show red red0",
+      [
+        ["port", "red0"],
+        ["network", "200"],
+        ["driver", "tap"],
+        ["queues", "2"],
+        ["mac", "02:00:00:00:00:02"],
+        ["persistent", "yes"],
+      ],
+    ],
+  ])("%s", async (command, cells) => {
+    const { code, stdout } = await vxlane(...command.split(" "), "--socket", await daemonDouble(inventory));
+    expect(code).toBe(0);
+    expect(stdout.split("\n").map((line) => line.trim().split(/ {2,}/))).toEqual([...cells, [""]]);
+  });
+
+  test.each([
+    ["network list", NETWORKS],
+    ["network show 200", RED],
+    ["port list red", [{ vni: 200, ...RED?.ports[0] }]],
+    ["port show 200 red0", { vni: 200, ...RED?.ports[0] }],
+    ["vtep list 100", [100, 100].map((vni, i) => ({ vni, address: `10.99.0.${i + 2}` }))],
+    ["vtep list", [VTEP, GROUP]],
+  ])("%s --json", async (command, answer) => {
+    const { code, stdout } = await vxlane(...command.split(" "), "--json", "-s", await daemonDouble(inventory));
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(answer);
+  });
+
+  test("are asked for as lines, and taken as such", async () => {
+    const lines = (request: IncomingMessage, response: ServerResponse) => {
+      expect(request.headers.accept).toContain("application/x-ndjson");
+      response.setHeader("content-type", "application/x-ndjson");
+      response.end(NETWORKS.map((network) => `${JSON.stringify(network)}\n`).join(""));
+    };
+    const { stdout } = await vxlane("network", "list", "--json", "-s", await daemonDouble({ "/v1/networks": lines }));
+    expect(JSON.parse(stdout)).toEqual(NETWORKS);
   });
 });
 
@@ -165,15 +311,14 @@ describe("exit codes", () => {
     ["ERR_FAILURE", 500, 1],
     ["ERR_OF_TOMORROW", 418, 1],
   ])("%s: as the table says", async (code, status, exit) => {
-    const refuse = (_request: unknown, response: Parameters<typeof sendProblem>[0]) =>
-      sendProblem(response, status, code, "so");
+    const refuse = problem(status, code, "so");
     const result = await vxlane("status", "--socket", await daemonDouble({ "/v1/status": refuse }));
     expect(result.code).toBe(exit);
     expect(result.stderr).toContain("so");
   });
 
   test("something else than vxlane on the socket: 1", async () => {
-    const babble = (_request: unknown, response: { end(text: string): void }) => response.end("<html>");
+    const babble = (_request: unknown, response: ServerResponse) => response.end("<html>");
     const { code, stderr } = await vxlane("status", "--socket", await daemonDouble({ "/v1/status": babble }));
     expect(code).toBe(1);
     expect(stderr).toMatch(/^vxlane: [^\n]*JSON[^\n]*\n$/);
@@ -181,10 +326,7 @@ describe("exit codes", () => {
 
   test("a daemon that dies while it answers: 3", async () => {
     const socket = await daemonDouble({
-      "/v1/networks/7/fdb": (
-        _request: unknown,
-        response: { write(text: string, then: () => void): void; destroy(): void },
-      ) => {
+      "/v1/networks/7/fdb": (_request: unknown, response: ServerResponse) => {
         response.write(`[${JSON.stringify(FDB[0])},`, () => response.destroy());
       },
     });

@@ -3,18 +3,34 @@
 import { expect, test } from "vitest";
 import { vxlane } from "./command.js";
 
-const COMMANDS = ["run", "check", "status", "stats", "fdb show"];
+const COMMANDS = [
+  "run",
+  "check",
+  "status",
+  "stats",
+  ...["list", "show", "add", "remove"].map((name) => `network ${name}`),
+  ...["list", "show", "add", "remove"].map((name) => `port ${name}`),
+  ...["list", "add", "remove"].map((name) => `vtep ${name}`),
+  ...["show", "add", "replace", "remove", "flush"].map((name) => `fdb ${name}`),
+  "completion",
+];
 
-test.each(COMMANDS)("help of %s has examples", async (command) => {
+test.each(COMMANDS)("help of %s has examples and fits 80 columns", async (command) => {
   const { code, stdout, stderr } = await vxlane(...command.split(" "), "--help");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toContain(`Usage: vxlane ${command}`);
+  const usage = command
+    .replace(" remove", " remove|del")
+    .replace(" list", " list|ls")
+    .replace("fdb show", "fdb show|list");
+  expect(stdout).toContain(`Usage: vxlane ${usage} `);
   expect(stdout).toMatch(new RegExp(`Examples:\n  vxlane ${command}`));
+  for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThan(80);
 });
 
 test("help names every command and every exit code", async () => {
   const { code, stdout } = await vxlane("--help");
   expect(code).toBe(0);
+  for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThan(80);
   for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name.split(" ")[0]}\\b`, "m"));
   for (const exit of ["0", "1", "2", "3", "4", "5", "77"]) expect(stdout).toMatch(new RegExp(`\\b${exit}  +[a-z]`));
 });
@@ -41,6 +57,42 @@ test.each([
   ["a VNI that is none", ["fdb", "show", "16777216"], /16777216[\s\S]*16777215/],
   ["a MAC that is none", ["fdb", "show", "--mac", "02-00-00-00-00-01"], /--mac[\s\S]*02:00:00:00:00:01/],
   ["a VTEP that is none", ["fdb", "show", "--vtep", "vtep7"], /--vtep: vtep7/],
+  ["a group of commands misspelt", ["netwrok"], /Did you mean network\?/],
+  ["a command of network misspelt", ["network", "lsit"], /Did you mean list\?/],
+  ["a command of fdb misspelt", ["fdb", "flsuh"], /Did you mean flush\?/],
+  ["an option of fdb misspelt", ["fdb", "add", "1", "02:00:00:00:00:01", "--vtpe", "x"], /Did you mean --vtep\?/],
+  ["an option of network misspelt", ["network", "add", "1", "--no-leraning"], /Did you mean --no-learning\?/],
+  ["a group without a command", ["port"], /Usage: vxlane port/],
+  ["a negative VNI", ["network", "add", "-1"], /-1/],
+  ["a VNI in hexadecimal", ["network", "add", "0x10"], /VNI: 0x10 .*16777215/],
+  ["a name of a network in digits", ["network", "add", "1", "--name", "7"], /--name: 7 .*vni7/],
+  ["a flood mode that is none", ["network", "add", "1", "--flood", "head-end"], /head-end[\s\S]*headend/],
+  ["multicast without a group", ["network", "add", "1", "--flood", "multicast"], /--group 239/],
+  ["multicast without --allow", ["network", "add", "1", "--group", "239.1.1.1"], /--allow/],
+  ["a group that is none", ["network", "add", "1", "--group", "10.0.0.1", "--allow", "10.0.0.0/8"], /--group: 10/],
+  [
+    "a VTEP where nothing is flooded",
+    ["network", "add", "1", "--flood", "none", "--vtep", "10.0.0.1"],
+    /--flood headend/,
+  ],
+  ["a TTL without a group", ["network", "add", "1", "--ttl", "3"], /--flood multicast/],
+  ["an MTU too large", ["network", "add", "1", "--mtu", "70000"], /--mtu: 70000 .*68 to 65485/],
+  ["an ageing that is none", ["network", "add", "1", "--ageing", "5 min"], /--ageing: .*did you mean 5m\?/],
+  ["a prefix that is none", ["network", "add", "1", "--allow", "10.0.0.0/33"], /--allow: 10\.0\.0\.0\/33/],
+  ["a port's name too long", ["port", "add", "1", "abcdefghijklmnop"], /NAME: .*16 bytes.*abcdefghijklmno\?/],
+  ["queues without end", ["port", "add", "1", "p", "--queues", "65"], /--queues: 65 .*1 to 64/],
+  ["a port's MAC that is multicast", ["port", "add", "1", "p", "--mac", "01:00:00:00:00:01"], /multicast MAC/],
+  ["a VTEP that is a group", ["vtep", "add", "1", "239.1.1.1"], /ADDRESS: 239\.1\.1\.1 is a multicast/],
+  ["a MAC with dashes", ["fdb", "add", "1", "02-00-00-00-00-01", "--port", "p"], /MAC: .*02:00:00:00:00:01\?/],
+  ["an entry that leads nowhere", ["fdb", "add", "1", "02:00:00:00:00:01"], /--vtep ADDRESS or --port NAME/],
+  [
+    "an entry that leads to two places",
+    ["fdb", "add", "1", "02:00:00:00:00:01", "--port", "p", "--vtep", "10.0.0.1"],
+    /--(port|vtep)[\s\S]*cannot be used with/,
+  ],
+  ["two networks", ["fdb", "show", "1", "--vni", "2"], /--vni 2 is not 1/],
+  ["a kind that flush has not", ["fdb", "flush", "--kind", "any"], /any[\s\S]*learned, static, all/],
+  ["a shell that is none", ["completion", "fish"], /fish[\s\S]*bash, zsh/],
 ])("%s: exit 2", async (_, args, message) => {
   const { code, stdout, stderr } = await vxlane(...args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -1,0 +1,63 @@
+// Adding, replacing and removing, the same for everything that has a path of its own: silent when it is done, as `ip`
+// is, or one JSON object that says what was done to what.
+
+import { VxlaneError } from "../errors.js";
+import type { ChangeAnswer } from "./answers.js";
+import { type Api, route } from "./client.js";
+import { printJson } from "./output.js";
+
+export interface Subject {
+  readonly path: string;
+  /** For people, as in `port blue0 of network 100`. */
+  readonly what: string;
+  /** For programs: the words that name it. */
+  readonly names: Readonly<Record<string, string | number>>;
+}
+
+export function networkSubject(vni: number): Subject {
+  return { path: route("networks", vni), what: `network ${vni}`, names: { vni } };
+}
+
+export function portSubject(vni: number, name: string): Subject {
+  const path = route("networks", vni, "ports", name);
+  return { path, what: `port ${name} of network ${vni}`, names: { vni, name } };
+}
+
+export function remoteSubject(vni: number, address: string): Subject {
+  const path = route("networks", vni, "vteps", address);
+  return { path, what: `VTEP ${address} of network ${vni}`, names: { vni, address } };
+}
+
+export function entrySubject(vni: number, mac: string): Subject {
+  const path = route("networks", vni, "fdb", mac);
+  return { path, what: `${mac} of network ${vni}`, names: { vni, mac } };
+}
+
+/** @param hint what to do instead if it is there already. @throws ERR_CONFLICT if it is */
+export async function add(
+  api: Api,
+  subject: Subject,
+  body: object,
+  isJson: true | undefined,
+  hint = "",
+): Promise<void> {
+  if ((await api.find(subject.path)) !== undefined) {
+    throw new VxlaneError("ERR_CONFLICT", `${subject.what} is there already${hint}`);
+  }
+  tell(subject, await api.add<ChangeAnswer>(subject.path, body), isJson);
+}
+
+export async function replace(api: Api, subject: Subject, body: object, isJson: true | undefined): Promise<void> {
+  tell(subject, await api.put<ChangeAnswer>(subject.path, body), isJson);
+}
+
+/** @throws ERR_NOT_FOUND if it is not there */
+export async function remove(api: Api, subject: Subject, isJson: true | undefined): Promise<void> {
+  await api.remove(subject.path);
+  tell(subject, { result: "removed" }, isJson);
+}
+
+function tell({ names }: Subject, answer: ChangeAnswer, isJson: true | undefined): void {
+  for (const warning of answer.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
+  if (isJson) printJson({ ...names, ...answer });
+}
