@@ -5,7 +5,7 @@
 // are stored for each worker; last they join the epoll sets. Taking down goes the other way, and descriptors are closed
 // an epoch after the workers have lost them.
 
-import { MAC_LEN, parseMac } from "../address.js";
+import { formatMac, MAC_LEN, parseMac } from "../address.js";
 import type { PortConfig } from "../config/types.js";
 import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap, type TapOptions } from "../linux/index.js";
 import type { Tables } from "../tables/tables.js";
@@ -14,7 +14,10 @@ import type { Network, Port } from "../tables/types.js";
 import type { Workers } from "./workers.js";
 
 /** What a port needs of its interface. */
-export type Device = Pick<Tap, "name" | "mac" | "queueFds" | "readTxDropped" | "setMtu" | "release">;
+export type Device = Pick<
+  Tap,
+  "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
+>;
 
 /** What is open for a port. */
 export interface PortDevice {
@@ -25,6 +28,8 @@ export interface PortDevice {
   readonly lostBefore: number;
   /** As last read; the figures of a device that somebody deletes go with it. */
   lost: number;
+  /** As last seen: down if its interface is down or was deleted. */
+  state: "up" | "down";
 }
 
 export class PortDevices {
@@ -50,6 +55,10 @@ export class PortDevices {
     return this.#devices.get(name);
   }
 
+  all(): Iterable<PortDevice> {
+    return this.#devices.values();
+  }
+
   /** Opens the ports of a network and adds them to it, all or none. @throws what `openTap` and `Ports.add` throw */
   open(network: Network, configs: readonly PortConfig[]): void {
     const { vni, mtu } = network.spec;
@@ -67,11 +76,28 @@ export class PortDevices {
       );
       for (const port of ports) steps.onUndo(() => this.#tables.ports.remove(vni, port.name));
       ports.forEach((port, index) => {
-        const device = { config: configs[index], port, tap: taps[index], lostBefore: lostBefore[index], lost: 0 };
+        const device = {
+          config: configs[index],
+          port,
+          tap: taps[index],
+          lostBefore: lostBefore[index],
+          lost: 0,
+          state: "up" as const,
+        };
         steps.onUndo(() => this.#detach(device));
         this.#connect(device);
       });
     });
+  }
+
+  /** Makes the interface of a port again that somebody has deleted; the tables notice nothing. @throws what `openTap` throws */
+  reopen(name: string): void {
+    const device = this.#devices.get(name);
+    if (device === undefined) return;
+    const { config, port } = device;
+    const tap = this.#openTap({ ...config, mac: formatMac(port.mac) }, port.mtu);
+    this.#disconnect(device);
+    this.#connect({ config, port, tap, lostBefore: tap.readTxDropped(), lost: 0, state: "up" });
   }
 
   /** Changes the MTU of a network's interfaces, all or none. @throws SyscallError */

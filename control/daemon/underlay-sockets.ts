@@ -6,7 +6,7 @@ import type { Epochs } from "../tables/epochs.js";
 import type { Workers } from "./workers.js";
 
 /** What is asked of the underlay's sockets. */
-type Groups = Pick<Underlay, "receiveFds" | "joinGroup" | "readLost">;
+type Groups = Pick<Underlay, "receiveFds" | "joinGroup" | "moveGroups" | "readLost">;
 
 export class UnderlaySockets {
   readonly #underlay: Groups;
@@ -41,6 +41,11 @@ export class UnderlaySockets {
     const worker = this.#nextWorker++ % this.#workers.count;
     this.#groups.set(group, { socket, worker, uses: 1 });
     epollAdd(this.#workers.epoll(worker), socket.fd, EPOLL_UNDERLAY, socket.fd);
+  }
+
+  /** Joins all groups again on an interface that took the place of the old one. @throws SyscallError */
+  moveGroups(ifIndex: number): void {
+    this.#underlay.moveGroups(ifIndex);
   }
 
   /** Leaves a group for one network less. */

@@ -91,10 +91,12 @@ export const SIOCGIFFLAGS = 0x8913;
 export const SIOCSIFFLAGS = 0x8914;
 export const SIOCSIFMTU = 0x8922;
 export const SIOCSIFHWADDR = 0x8924;
+export const SIOCSIFTXQLEN = 0x8943;
 export const ARPHRD_ETHER = 1;
 
 /* From linux/if_tun.h */
 
+export const TUNGETIFF = 0x800454d2;
 export const TUNSETIFF = 0x400454ca;
 export const TUNSETPERSIST = 0x400454cb;
 export const TUNSETOFFLOAD = 0x400454d0;

@@ -53,7 +53,8 @@ import {
   SOL_UDP,
   UDP_NO_CHECK6_RX,
 } from "./constants.js";
-import { addressOf, bind, check, close, getsockopt, setsockopt, socket } from "./libc.js";
+import { EADDRINUSE, SyscallError } from "./errno.js";
+import { addressOf, bind, check, close, getsockopt, lastErrno, setsockopt, socket } from "./libc.js";
 import { type Family, familyOf, nativeAddress, socketAddress } from "./sockaddr.js";
 import {
   MREQ6_GROUP,
@@ -102,11 +103,23 @@ export function openGroupSocket(group: Uint8Array, port: number, ifIndex: number
     if (family === AF_INET) setOption(fd, SOL_IP, IP_MULTICAST_ALL, 0);
     else setOption(fd, SOL_IPV6, IPV6_MULTICAST_ALL, 0);
     bindTo(fd, group, port);
-    const join = `join ${formatAddress(group)} on interface ${ifIndex}`;
-    const request = membership(group, ifIndex);
-    if (family === AF_INET) check(setsockopt(fd, SOL_IP, IP_ADD_MEMBERSHIP, request, request.length), join);
-    else check(setsockopt(fd, SOL_IPV6, IPV6_ADD_MEMBERSHIP, request, request.length), join);
+    joinOn(fd, group, ifIndex);
   });
+}
+
+/** Joins a group on an interface. A socket that has joined it there already may do so again. @throws SyscallError */
+export function joinOn(fd: number, group: Uint8Array, ifIndex: number): void {
+  const request = membership(group, ifIndex);
+  const isIpv4 = familyOf(group) === AF_INET;
+  const [level, option] = isIpv4 ? [SOL_IP, IP_ADD_MEMBERSHIP] : [SOL_IPV6, IPV6_ADD_MEMBERSHIP];
+  if (setsockopt(fd, level, option, request, request.length) >= 0) return;
+  const errno = lastErrno();
+  if (errno !== EADDRINUSE) throw new SyscallError(`join ${formatAddress(group)} on interface ${ifIndex}`, errno);
+}
+
+/** Packets to groups leave through this interface. @param address any of the socket's family. @throws SyscallError */
+export function sendGroupsOn(fd: number, address: Uint8Array, ifIndex: number): void {
+  sendGroupsThrough(fd, familyOf(address), ifIndex);
 }
 
 /**

@@ -41,6 +41,7 @@ export const SIN6_SCOPE = SIN6_ADDR + 16;
 export const SOCKADDR_IN6_SIZE = SIN6_SCOPE + 4;
 
 /* struct sockaddr_nl (linux/netlink.h):  0 family (2) | 2 - | 4 port id (4) | 8 groups (4) */
+export const SOCKADDR_NL_GROUPS = 8;
 export const SOCKADDR_NL_SIZE = 12;
 
 /* struct ip_mreqn (linux/in.h):  0 group (4) | 4 local address (4) | 8 interface index (4) */

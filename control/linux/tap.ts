@@ -24,9 +24,11 @@ import {
   SIOCSIFFLAGS,
   SIOCSIFHWADDR,
   SIOCSIFMTU,
+  SIOCSIFTXQLEN,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   TUN_F_CSUM,
+  TUNGETIFF,
   TUNSETIFF,
   TUNSETOFFLOAD,
   TUNSETPERSIST,
@@ -47,6 +49,10 @@ const IFLA_TUN_MULTI_QUEUE = 7;
 const IFLA_TUN_NUM_QUEUES = 8;
 
 const DEVICE = "/dev/net/tun";
+
+/* Our choice: frames that a queue holds while its worker is off the CPU. */
+
+const QUEUE_LENGTH = 2000;
 
 export interface TapOptions {
   /** At most 15 bytes. */
@@ -102,6 +108,11 @@ export class Tap {
 
   get isUp(): boolean {
     return getLink(this.#netlink, this.index).isUp;
+  }
+
+  /** False once the device was deleted; it may also have moved to another namespace, where it goes on. */
+  get isAttached(): boolean {
+    return ioctl(this.queueFds[0], TUNGETIFF, Buffer.alloc(IFREQ_SIZE)) >= 0;
   }
 
   /** Frames that the host sent and that found a queue full, since the device exists (`port_lost`). */
@@ -222,6 +233,7 @@ function setUp({ name, mac, mtu }: TapOptions): void {
       check(ioctl(fd, SIOCSIFHWADDR, request), `SIOCSIFHWADDR ${name} ${formatMac(bytes)}`);
     }
     setMtu(fd, name, mtu);
+    setQueueLength(fd, name);
 
     const flagsRequest = interfaceRequest(name);
     check(ioctl(fd, SIOCGIFFLAGS, flagsRequest), `SIOCGIFFLAGS ${name}`);
@@ -237,6 +249,13 @@ function setMtu(fd: number, name: string, mtu: number): void {
 }
 
 /** Any socket takes the ioctls of interfaces. */
+/** The kernel makes room for 500 frames, which a burst of TCP fills before a worker gets the CPU. */
+function setQueueLength(fd: number, name: string): void {
+  const request = interfaceRequest(name);
+  request.writeInt32LE(QUEUE_LENGTH, IFREQ_MTU); // ifr_qlen lies where ifr_mtu does
+  check(ioctl(fd, SIOCSIFTXQLEN, request), `SIOCSIFTXQLEN ${name} ${QUEUE_LENGTH}`);
+}
+
 function withSocket(use: (fd: number) => void): void {
   const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
   try {

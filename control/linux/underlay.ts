@@ -14,7 +14,14 @@ import { close } from "./libc.js";
 import { findLink, listInterfaces, withNetlink } from "./links.js";
 import { inNamespace } from "./netns.js";
 import { familyOf } from "./sockaddr.js";
-import { openGroupSocket, openReceiveSocket, openSendSocket, readSocketDrops } from "./sockets.js";
+import {
+  joinOn,
+  openGroupSocket,
+  openReceiveSocket,
+  openSendSocket,
+  readSocketDrops,
+  sendGroupsOn,
+} from "./sockets.js";
 
 export interface UnderlayOptions {
   /** This VTEP's address, as text. */
@@ -43,7 +50,7 @@ export class Underlay {
   readonly sendFds: readonly number[];
   readonly isIpv6: boolean;
   readonly #options: UnderlayOptions;
-  readonly #ifIndex: number;
+  #ifIndex: number;
   readonly #groups = new Map<string, GroupSocket>();
   #lostByClosed = 0;
   #isClosed = false;
@@ -81,6 +88,14 @@ export class Underlay {
     };
     this.#groups.set(key, socket);
     return socket;
+  }
+
+  /** Joins all groups on another interface, and sends to groups through it from now on: the old one is gone. @throws SyscallError */
+  moveGroups(ifIndex: number): void {
+    const local = requireAddress(this.#options.local);
+    for (const fd of this.sendFds) sendGroupsOn(fd, local, ifIndex);
+    for (const { group, fd } of this.#groups.values()) joinOn(fd, requireAddress(group), ifIndex);
+    this.#ifIndex = ifIndex;
   }
 
   /** Datagrams that the kernel dropped before a worker could read them, since the underlay was opened (`underlay_lost`). */
