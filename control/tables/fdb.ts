@@ -86,7 +86,9 @@ export class Fdb {
   }
 
   remove(network: number, mac: Uint8Array): boolean {
-    return this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network)) !== 0;
+    const outcome = this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network));
+    if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
+    return outcome !== 0;
   }
 
   /**
