@@ -4,7 +4,7 @@
 // Nothing here may fail or be slow: a daemon that does not answer at once means no candidates.
 
 import type { Argument, Command, Option } from "commander";
-import type { DaemonOptions } from "../options.js";
+import { collect, type DaemonOptions } from "../options.js";
 import { valuesOf } from "./values.js";
 
 export interface Candidate {
@@ -82,7 +82,7 @@ function commandsOf({ command, operands }: Line): Candidate[] {
 function optionsOf({ command, options }: Line): Candidate[] {
   const visible = command.createHelp().visibleOptions(command);
   return visible.flatMap((option) => {
-    const isGiven = Object.hasOwn(options, option.attributeName()) && option.parseArg === undefined;
+    const isGiven = Object.hasOwn(options, option.attributeName()) && option.parseArg !== collect;
     return option.long == null || isGiven ? [] : [{ text: option.long, about: oneLine(option.description) }];
   });
 }
