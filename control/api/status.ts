@@ -10,7 +10,7 @@ export function statusRoutes(running: Running): Route[] {
   return [route("GET", "/v1/status", { summary: "How the daemon is", answers }, () => status(running))];
 }
 
-function status({ config, startMs, tables, workers, offloads }: Running) {
+function status({ config, startMs, tables, workers, problems, offloads }: Running) {
   return {
     version: version(),
     /** Seconds. */
@@ -29,5 +29,7 @@ function status({ config, startMs, tables, workers, offloads }: Running) {
     networks: tables.networks.size,
     ports: tables.ports.size,
     fdb: { entries: tables.fdbCount, capacity: tables.fdbCapacity },
+    /** What is wrong at the moment; oldest first. */
+    problems: problems.list(),
   };
 }

@@ -10,16 +10,18 @@ import { formatAddress, parseAddress } from "../address.js";
 import type { Config } from "../config/types.js";
 import { compileDataplane, instantiateDataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
-import { listInterfaces, openUnderlay } from "../linux/index.js";
+import { LinkEvents, listInterfaces, openUnderlay } from "../linux/index.js";
 import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
 import { Overlay } from "./overlay.js";
 import { PortDevices } from "./port-devices.js";
+import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
 import { startTimers } from "./timers.js";
 import { UnderlaySockets } from "./underlay-sockets.js";
+import { Watch } from "./watch.js";
 import { Workers } from "./workers.js";
 
 /* From RFC 7348: what encapsulation adds to an inner L3 packet, inner Ethernet to outer IP, bytes. */
@@ -77,8 +79,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   cleanup.add("close the underlay", () => sockets.close());
   const workers = new Workers(memory, module, dataplane, workerCount, log);
   const ports = new PortDevices(tables, workers);
-  const measureBusy = () => workers.measureBusy((worker) => tables.counters.busyNs(worker));
-  cleanup.add("stop the timers", startTimers(tables, log, measureBusy));
+  const problems = new Problems(log);
   // Only workers that have stopped let go of descriptors, so these two go together.
   cleanup.add("stop the workers", async () => {
     await workers.stop();
@@ -86,6 +87,15 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     ports.releaseAll();
   });
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
+  const events = new LinkEvents();
+  cleanup.add("close the link events", () => events.close());
+  const { stateDir } = config;
+  const watch = new Watch({ local, interface: underlayInterface, stateDir }, { ports, underlay, problems, events });
+  const onTick = () => {
+    workers.measureBusy((worker) => tables.counters.busyNs(worker));
+    watch.tick(performance.now());
+  };
+  cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
   // The threads start beside the main thread's slowest part, the loading of the two servers.
@@ -96,7 +106,19 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   ]);
 
   const offloads = { outerChecksum, segmentation: false };
-  const running: Running = { config, startMs, memory, tables, workers, overlay, ports, underlay, offloads, log };
+  const running: Running = {
+    config,
+    startMs,
+    memory,
+    tables,
+    workers,
+    overlay,
+    ports,
+    underlay,
+    problems,
+    offloads,
+    log,
+  };
   const api = await startApi(running, new Changes(tables, overlay, ports));
   cleanup.add("close the API", () => api.close());
   const metrics = await startMetrics(running);

@@ -6,6 +6,7 @@ import type { SharedMemory } from "../memory.js";
 import type { Tables } from "../tables/tables.js";
 import type { Overlay } from "./overlay.js";
 import type { PortDevices } from "./port-devices.js";
+import type { Problems } from "./problems.js";
 import type { UnderlaySockets } from "./underlay-sockets.js";
 import type { Workers } from "./workers.js";
 
@@ -19,6 +20,7 @@ export interface Running {
   readonly overlay: Pick<Overlay, "add" | "remove">;
   readonly ports: Pick<PortDevices, "find" | "readLost">;
   readonly underlay: Pick<UnderlaySockets, "readLost">;
+  readonly problems: Pick<Problems, "list">;
   readonly offloads: Offloads;
   readonly log: Logger;
 }

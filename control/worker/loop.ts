@@ -26,8 +26,8 @@ import type { SharedMemory } from "../memory.js";
 import { readU64, storeU64 } from "../u64.js";
 import type { Engine } from "./engine.js";
 
-/** Our choice: a wait ends this late even when nothing comes, so that a thread can be terminated. */
-const WAIT_MS = 1000;
+/** Our choice: a wait ends this late even when nothing comes, so that the end of an idle thread shows within a second. */
+const WAIT_MS = 500;
 
 const NS_PER_MS = 1e6;
 

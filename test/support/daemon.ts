@@ -15,6 +15,10 @@ import type { Watched } from "../../control/demo/lab/process.js";
 import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
 import { type End, type Host, type OverlayAddress, openOverlay } from "./netns.js";
 
+/** What a daemon is to suffer from inside: its main thread stands still for 3 s, or its first worker thread ends. */
+export type Fault = "block" | "kill";
+
+const FAULTS = new URL("faults.mjs", import.meta.url).href;
 export const MAIN = fileURLToPath(new URL("../../dist/control/cli/main.js", import.meta.url));
 
 /* From the issue of the foundation. */
@@ -39,10 +43,12 @@ export class Daemon {
     readonly configFile: string,
   ) {}
 
-  /** Starts vxlane in the host's namespace and waits until frames flow. @throws if it does not get there */
-  static async start(host: Host, config: PartialConfig): Promise<Daemon> {
+  /** Starts vxlane in the host's namespace and waits until frames flow. @param fault see `strike`. @throws if it does not get there */
+  static async start(host: Host, config: PartialConfig, fault?: Fault): Promise<Daemon> {
     const { file, socket } = await writeConfig(host, config);
-    const watched = host.ns.spawn(process.execPath, [MAIN, "run", "--config", file]);
+    const before = fault === undefined ? [] : ["--import", FAULTS];
+    const env = fault === undefined ? {} : { VXTEST_FAULT: fault };
+    const watched = host.ns.spawn(process.execPath, [...before, MAIN, "run", "--config", file], { env });
     const networks = (config.networks ?? []) as { ports?: { name: string; persistent?: boolean }[] }[];
     const ports = networks.flatMap(({ ports = [] }) => ports.filter((port) => port.persistent !== true));
     const names = ports.map(({ name }) => name);
@@ -71,6 +77,11 @@ export class Daemon {
     expect(ms, `ms from ${signal} to the end`).toBeLessThan(STOP_MS);
     for (const name of this.ports) expect(await this.host.ns.hasLink(name), `${name} is left behind`).toBe(false);
     expect(existsSync(this.socket), "the API's socket is left behind").toBe(false);
+  }
+
+  /** Has the fault happen that it was started with. */
+  strike(): void {
+    this.process.child.kill("SIGUSR2");
   }
 
   /** As a crash does. */
@@ -160,6 +171,7 @@ export interface VxlaneEnd {
   port?: string;
   /** No addresses and no IPv6 on the port. */
   quiet?: boolean;
+  fault?: Fault;
 }
 
 export interface VxlaneRunning extends End {
@@ -176,7 +188,7 @@ export async function vxlane(host: Host, options: VxlaneEnd): Promise<VxlaneRunn
     ports: [{ name: port, driver: "tap", mac: overlay.mac }],
     ...options.network,
   };
-  const daemon = await Daemon.start(host, { networks: [network], ...options.config });
+  const daemon = await Daemon.start(host, { networks: [network], ...options.config }, options.fault);
   await openOverlay(host, port, overlay, options.quiet);
   return { daemon, host, device: port, overlay };
 }

@@ -39,6 +39,7 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
     },
     ports: { find: () => undefined, readLost: () => lost.ports },
     underlay: { readLost: () => lost.underlay },
+    problems: { list: () => [] },
     offloads: { outerChecksum: true, segmentation: false },
     log: pino({ level: "silent" }),
   };
