@@ -143,7 +143,7 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
       "DELETE",
       ENTRY,
       { summary: "Remove an entry, learned or static", answers: GONE, problems: [404, 409] },
-      async (call) => answerGone(call, await changes.removeEntry(call.params.vni, call.params.mac)),
+      (call) => answerGone(call, changes.removeEntry(call.params.vni, call.params.mac)),
     ),
     ...flushRoutes(changes),
   ];

@@ -141,7 +141,7 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       "DELETE",
       NETWORK,
       { summary: "Remove a network, with its ports and entries", answers: GONE, problems: [404] },
-      async (call) => answerGone(call, await changes.removeNetwork(call.params.vni)),
+      (call) => answerGone(call, changes.removeNetwork(call.params.vni)),
     ),
     route(
       "PUT",
@@ -167,7 +167,7 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       "DELETE",
       PORT,
       { summary: "Remove a port and, unless it is persistent, its interface", answers: GONE, problems: [404] },
-      async (call) => answerGone(call, await changes.removePort(call.params.vni, call.params.name)),
+      (call) => answerGone(call, changes.removePort(call.params.vni, call.params.name)),
     ),
     route(
       "PUT",
@@ -192,7 +192,7 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       "DELETE",
       VTEP,
       { summary: "Take a VTEP out of the flood list", answers: GONE, problems: [404, 409] },
-      async (call) => answerGone(call, await changes.removeVtep(call.params.vni, call.params.address)),
+      (call) => answerGone(call, changes.removeVtep(call.params.vni, call.params.address)),
     ),
   ];
 }
@@ -202,6 +202,7 @@ export function answerPut(call: Pick<Call, "reply">, result: Outcome, warnings: 
   return warnings.length === 0 ? { result } : { result, warnings };
 }
 
-export function answerGone(call: Pick<Call, "reply">, _done: void): undefined {
+export async function answerGone(call: Pick<Call, "reply">, done: Promise<void>): Promise<undefined> {
+  await done;
   call.reply.code(204).send();
 }

@@ -7,6 +7,7 @@
 
 import { formatMac, MAC_LEN, parseMac } from "../address.js";
 import type { PortConfig } from "../config/types.js";
+import { VxlaneError } from "../errors.js";
 import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap, type TapOptions } from "../linux/index.js";
 import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
@@ -62,6 +63,11 @@ export class PortDevices {
   /** Opens the ports of a network and adds them to it, all or none. @throws what `openTap` and `Ports.add` throw */
   open(network: Network, configs: readonly PortConfig[]): void {
     const { vni, mtu } = network.spec;
+    for (const { name } of configs) {
+      const vniThere = this.#tables.networks.byId(this.#tables.ports.find(name)?.network ?? 0)?.spec.vni;
+      if (vniThere !== undefined)
+        throw new VxlaneError("ERR_CONFLICT", `network ${vniThere} has a port ${name} already`);
+    }
     atomically((steps) => {
       const taps = configs.map((config) => {
         const tap = this.#openTap(config, mtu);
