@@ -15,6 +15,7 @@ import {
   DESC_TARGET,
   DESC_VERDICT,
   SYSTEM_FDB_BUCKET_MASK,
+  WORKER_HEADERS,
   WORKER_INPUTS,
 } from "./layout";
 
@@ -51,7 +52,17 @@ export function batchTouches(): bool {
   return load<u32>(SYSTEM_FDB_BUCKET_MASK) >= TOUCH_FROM_BUCKETS - 1;
 }
 
-/** Keeps what the first stage has read, so that no compiler drops its loads. */
-export function batchTouched(context: usize, value: u64): void {
-  store<u32>(context, <u32>value, CONTEXT_TOUCHED);
+/** Where the first stage lists bucket addresses, u32 each: the header slots, which no copy uses yet. */
+export function batchList(context: usize): usize {
+  return context + WORKER_HEADERS;
+}
+
+/**
+ * Reads the listed buckets, so that their cache misses run together: the loop is short, and many of its loads fit
+ * into the processor's window. What it read is kept, so that no compiler drops the loads.
+ */
+export function batchTouch(context: usize, end: usize): void {
+  let seen: u64 = 0;
+  for (let at = batchList(context); at < end; at += 8) seen ^= load<u64>(load<u32>(at)) ^ load<u64>(load<u32>(at, 4));
+  store<u32>(context, <u32>seen, CONTEXT_TOUCHED);
 }

@@ -3,7 +3,7 @@
 // Everything here came from the network and is hostile until checked. The verdicts on the last sender are kept in locals from
 // one datagram to the next, because datagrams come in runs.
 
-import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
+import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { checksumUnfinished, unfinishChecksum } from "./checksums";
 import { addCounter, networkRow } from "./counters";
 import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
@@ -129,26 +129,30 @@ function networkOfVni(vni: u32): u32 {
 
 /** First stage for large tables: starts the cache misses of the whole batch together. */
 function touchBuckets(worker: u32, count: u32): void {
-  let seen: u64 = 0;
+  const context = workerContext(worker);
+  let end = batchList(context);
   for (let n: u32 = 0; n < count; n++) {
     const input = inputAt(worker, n);
     if (input.flags & DESC_FLAG_OUTER || input.payloadLen < VXLAN_LEN + ETH_LEN) continue;
     const network = (<u64>networkOfVni(vxlanVni(input.payloadPtr))) << NETWORK_KEY_SHIFT;
     const frame: usize = input.payloadPtr + VXLAN_LEN;
-    seen ^= load<u64>(fdbBucket(fdbHash(sourceMac(frame) | network)));
-    seen ^= load<u64>(fdbBucket(fdbHash(loadMac(frame + ETH_DST) | network)));
+    store<u32>(end, <u32>fdbBucket(fdbHash(sourceMac(frame) | network)));
+    store<u32>(end, <u32>fdbBucket(fdbHash(loadMac(frame + ETH_DST) | network)), 4);
+    end += 8;
   }
-  batchTouched(workerContext(worker), seen);
+  batchTouch(context, end);
 }
 
 /** Checks 1 and 2: fragment, length, outer checksum. Afterwards the payload starts at the tunnel header. */
 function tunnelHeaderWhole(input: Descriptor): bool {
-  if (input.flags & DESC_FLAG_FRAGMENT) {
+  const flags = <u32>input.flags;
+  if (flags === 0 && input.payloadLen >= VXLAN_LEN) return true;
+  if (flags & DESC_FLAG_FRAGMENT) {
     dropInput(input, Drop.DecapFragment);
     return false;
   }
-  if (input.flags & DESC_FLAG_OUTER) return readOuter(input);
-  if (input.flags & DESC_FLAG_TRUNCATED || input.payloadLen < VXLAN_LEN) {
+  if (flags & DESC_FLAG_OUTER) return readOuter(input);
+  if (flags & DESC_FLAG_TRUNCATED || input.payloadLen < VXLAN_LEN) {
     dropInput(input, Drop.DecapTruncated);
     return false;
   }
@@ -208,7 +212,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   }
   const inner = inline.always(parseInner(frame, len));
   input.inner = inner;
-  if (!applyEcn(worker, input, frame, inner)) {
+  // Not-ECT outside leaves every inner field as it is.
+  if (<u32>input.outerTos & ECN_FIELD && !applyEcn(worker, input, frame, inner)) {
     dropInput(input, Drop.DecapEcn);
     return outputs;
   }
@@ -242,13 +247,20 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     beginFlood(input, net);
     return outputs;
   }
-  const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
-  if (virtio === VIRTIO_TOO_BIG) {
-    dropInput(input, Drop.DecapTooBig);
-    return outputs;
+  const portMtu = load<u32>(to, ATTACHMENT_MTU);
+  let virtio: u64 = 0;
+  let tail: u64 = 0;
+  // A finished frame that fits needs no word to its receiver.
+  if (<u32>input.flags & DESC_FLAG_UNFINISHED || len > portMtu + ETH_LEN) {
+    virtio = portVirtio(input, portMtu);
+    tail = portVirtioTail(input);
+    if (virtio === VIRTIO_TOO_BIG) {
+      dropInput(input, Drop.DecapTooBig);
+      return outputs;
+    }
   }
   input.verdict = <u8>VERDICT_UNICAST;
-  emitPort(worker, outputs, index, id, virtio, portVirtioTail(input));
+  inline.always(emitPort(worker, outputs, index, id, virtio, tail));
   return outputs + 1;
 }
 

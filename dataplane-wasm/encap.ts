@@ -3,7 +3,7 @@
 // A frame is decided once; what has one destination leaves at once, what is flooded goes through its list copy by copy and
 // may pause between any two of them. Counting waits for settle, when the drivers have said what became of each copy.
 
-import { batchBegins, batchPause, batchTouched, batchTouches } from "./batch";
+import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { completeChecksum } from "./checksums";
 import { Descriptor, dropInput, headerSlotEnd, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
@@ -44,6 +44,7 @@ import {
   VERDICT_LOCAL,
   VERDICT_NONE,
   VERDICT_UNICAST,
+  VIRTIO_FLAG_NEEDS_CSUM,
 } from "./layout";
 import { wantsChecksum, writeOuter } from "./outer";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
@@ -97,15 +98,17 @@ function attachmentPtr(attachment: u32): usize {
 
 /** First stage for large tables: starts the cache misses of the whole batch together. */
 function touchBuckets(worker: u32, count: u32): void {
-  let seen: u64 = 0;
+  const context = workerContext(worker);
+  let end = batchList(context);
   for (let n: u32 = 0; n < count; n++) {
     const input = inputAt(worker, n);
     if (input.payloadLen < ETH_LEN) continue;
     const network = (<u64>load<u32>(attachmentPtr(input.attachment), ATTACHMENT_NETWORK)) << NETWORK_KEY_SHIFT;
-    seen ^= load<u64>(fdbBucket(fdbHash(loadMac(input.payloadPtr + ETH_DST) | network)));
-    seen ^= load<u64>(fdbBucket(fdbHash(sourceMac(input.payloadPtr) | network)));
+    store<u32>(end, <u32>fdbBucket(fdbHash(loadMac(input.payloadPtr + ETH_DST) | network)));
+    store<u32>(end, <u32>fdbBucket(fdbHash(sourceMac(input.payloadPtr) | network)), 4);
+    end += 8;
   }
-  batchTouched(workerContext(worker), seen);
+  batchTouch(context, end);
 }
 
 /** Decides one frame, and emits it where it has one destination. Returns the new number of outputs. */
@@ -207,8 +210,8 @@ function sendUnicast(
     return outputs + answerTooBig(worker, index, input, outputs, net);
   }
   input.verdict = <u8>VERDICT_UNICAST;
-  completeChecksum(input);
-  const sum = wantsChecksum(record) ? sumBytes(frame, len, 0) : 0;
+  if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) completeChecksum(input);
+  const sum = wantsChecksum(record) ? inline.always(sumBytes(frame, len, 0)) : 0;
   const inner = input.inner;
   const hash = inline.always(flowHashOf(frame, inner));
   const srcPort = outerSrcPortOf(hash);

@@ -31,6 +31,14 @@ static inline void batch_pause(u8 *context, u32 next, u32 flood) {
 
 static inline bool batch_touches(void) { return ld32(at(SYSTEM_FDB_BUCKET_MASK)) >= TOUCH_FROM_BUCKETS - 1; }
 
+static inline u8 *batch_list(u8 *context) { return context + WORKER_HEADERS; }
+
+static inline void batch_touch(u8 *context, const u8 *end) {
+  u64 seen = 0;
+  for (const u8 *p = batch_list(context); p < end; p += 8) seen ^= ld64(at(ld32(p))) ^ ld64(at(ld32(p + 4)));
+  st32(context + CONTEXT_TOUCHED, (u32)seen);
+}
+
 static inline struct descriptor *emit(u32 worker, u32 to, u32 index, u32 kind, u32 target) {
   struct descriptor *input = input_at(worker, index);
   struct descriptor *output = output_at(worker, to);

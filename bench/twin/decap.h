@@ -40,25 +40,28 @@ static inline u32 network_of_vni(const u8 *tunnel) {
 }
 
 static inline void decap_touch(u32 worker, u32 count) {
-  u64 seen = 0;
+  u8 *context = context_of(worker);
+  u8 *end = batch_list(context);
   for (u32 n = 0; n < count; n++) {
     const struct descriptor *input = input_at(worker, n);
     if (input->flags & DESC_FLAG_OUTER || input->payload_len < VXLAN_LEN + ETH_LEN) continue;
     const u8 *tunnel = at(input->payload_ptr);
     u64 network = (u64)network_of_vni(tunnel) << 48;
     const u8 *frame = tunnel + VXLAN_LEN;
-    seen ^= ld64(fdb_bucket(fdb_hash(source_mac(frame) | network)));
-    seen ^= ld64(fdb_bucket(fdb_hash(load_mac(frame + ETH_DST) | network)));
+    st32(end, address_of(fdb_bucket(fdb_hash(source_mac(frame) | network))));
+    st32(end + 4, address_of(fdb_bucket(fdb_hash(load_mac(frame + ETH_DST) | network))));
+    end += 8;
   }
-  st32(context_of(worker) + CONTEXT_TOUCHED, (u32)seen);
+  batch_touch(context, end);
 }
 
 static inline bool tunnel_header_whole(struct descriptor *input) {
-  if (UNLIKELY(input->flags & DESC_FLAG_FRAGMENT)) {
+  if (input->flags == 0 && input->payload_len >= VXLAN_LEN) return true;
+  if (input->flags & DESC_FLAG_FRAGMENT) {
     drop_input(input, DecapFragment);
     return false;
   }
-  if (UNLIKELY(input->flags & DESC_FLAG_TRUNCATED || input->payload_len < VXLAN_LEN)) {
+  if (input->flags & DESC_FLAG_TRUNCATED || input->payload_len < VXLAN_LEN) {
     drop_input(input, DecapTruncated);
     return false;
   }
@@ -83,7 +86,7 @@ static inline u32 network_of(struct descriptor *input, u32 vtep) {
   return 0;
 }
 
-static inline bool apply_ecn(u32 worker, struct descriptor *input, u8 *frame, u64 inner) {
+static COLD bool apply_ecn(u32 worker, struct descriptor *input, u8 *frame, u64 inner) {
   u32 kind = inner_kind(inner);
   if (kind == L3_NONE) return true;
   u32 before = inner_ecn(frame, inner);
@@ -161,7 +164,7 @@ static inline u32 decap_frame(u32 worker, u32 index, struct descriptor *input, u
   }
   u64 inner = parse_inner(frame, len);
   input->inner = inner;
-  if (UNLIKELY(!apply_ecn(worker, input, frame, inner))) {
+  if (UNLIKELY(input->outer_tos & ECN_FIELD) && UNLIKELY(!apply_ecn(worker, input, frame, inner))) {
     drop_input(input, DecapEcn);
     return outputs;
   }
@@ -195,13 +198,18 @@ static inline u32 decap_frame(u32 worker, u32 index, struct descriptor *input, u
     decap_begin_flood(input, net);
     return outputs;
   }
-  u64 virtio = port_virtio(input, ld32(to + ATTACHMENT_MTU));
-  if (UNLIKELY(virtio == VIRTIO_TOO_BIG)) {
-    drop_input(input, DecapTooBig);
-    return outputs;
+  u32 port_mtu = ld32(to + ATTACHMENT_MTU);
+  u64 virtio = 0, tail = 0;
+  if (UNLIKELY(input->flags & DESC_FLAG_UNFINISHED || len > port_mtu + ETH_LEN)) {
+    virtio = port_virtio(input, port_mtu);
+    tail = port_virtio_tail(input);
+    if (virtio == VIRTIO_TOO_BIG) {
+      drop_input(input, DecapTooBig);
+      return outputs;
+    }
   }
   input->verdict = VERDICT_UNICAST;
-  emit_port(worker, outputs, index, id, virtio, port_virtio_tail(input));
+  emit_port(worker, outputs, index, id, virtio, tail);
   return outputs + 1;
 }
 

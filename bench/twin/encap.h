@@ -11,16 +11,18 @@
 #include "tables.h"
 
 static inline void encap_touch(u32 worker, u32 count) {
-  u64 seen = 0;
+  u8 *context = context_of(worker);
+  u8 *end = batch_list(context);
   for (u32 n = 0; n < count; n++) {
     const struct descriptor *input = input_at(worker, n);
     if (input->payload_len < ETH_LEN) continue;
     u64 network = (u64)ld32(attachment_at(input->attachment) + ATTACHMENT_NETWORK) << 48;
     const u8 *frame = at(input->payload_ptr);
-    seen ^= ld64(fdb_bucket(fdb_hash(load_mac(frame + ETH_DST) | network)));
-    seen ^= ld64(fdb_bucket(fdb_hash(source_mac(frame) | network)));
+    st32(end, address_of(fdb_bucket(fdb_hash(load_mac(frame + ETH_DST) | network))));
+    st32(end + 4, address_of(fdb_bucket(fdb_hash(source_mac(frame) | network))));
+    end += 8;
   }
-  st32(context_of(worker) + CONTEXT_TOUCHED, (u32)seen);
+  batch_touch(context, end);
 }
 
 static inline bool too_big(const struct descriptor *input, const u8 *net) {

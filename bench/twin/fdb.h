@@ -82,7 +82,8 @@ static inline u64 fdb_find(u64 key, u64 h) {
     const u8 *slot = find_slot(key, h);
     if (!slot) return FDB_NONE;
     u64 value = aload64(slot + FDB_BUCKET_VALUES);
-    if ((value & 0xff) == fdb_tag(h) && aload64(slot) == key) return value;
+    if ((value & 0xff) != fdb_tag(h) || aload64(slot) != key) continue;
+    if (aload64(slot + FDB_BUCKET_VALUES) == value) return value;
   }
   return FDB_NONE;
 }

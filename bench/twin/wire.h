@@ -126,7 +126,7 @@ static inline u64 parse_ipv6(const u8 *frame, u32 len, u32 l3, u32 flags) {
   return inner_pack(l3, L3_IPV6, protocol, flags, l4, end >= l4 && end <= len ? end - l4 : 0);
 }
 
-static inline u64 parse_inner(const u8 *frame, u32 len) {
+static __attribute__((noinline)) u64 parse_any(const u8 *frame, u32 len) {
   u32 l3 = ETH_LEN, flags = 0;
   u32 type = ld16(frame + ETH_TYPE);
   if (is_vlan_type(type)) {
@@ -143,6 +143,25 @@ static inline u64 parse_inner(const u8 *frame, u32 len) {
   if (type == ETH_TYPE_IPV4_WIRE) return parse_ipv4(frame, len, l3, flags);
   if (type == ETH_TYPE_IPV6_WIRE) return parse_ipv6(frame, len, l3, flags);
   return inner_pack(l3, L3_NONE, 0, flags, 0, 0);
+}
+
+static inline u64 parse_inner(const u8 *frame, u32 len) {
+  u32 start = ld32(frame + ETH_TYPE);
+  const u8 *ip = frame + ETH_LEN;
+  if ((start & 0xffffff) == (ETH_TYPE_IPV4_WIRE | 0x450000) && len >= ETH_LEN + IPV4_LEN + PORTS_LEN) {
+    if (!(ld16(ip + IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE)) {
+      u32 total_len = ldbe16(ip + IPV4_TOTAL_LEN);
+      bool whole = total_len >= IPV4_LEN && ETH_LEN + total_len <= len;
+      return inner_pack(ETH_LEN, L3_IPV4, ip[IPV4_PROTOCOL], 0, ETH_LEN + IPV4_LEN, whole ? total_len - IPV4_LEN : 0);
+    }
+  } else if ((start & 0xf0ffff) == (ETH_TYPE_IPV6_WIRE | 0x600000) && len >= ETH_LEN + IPV6_LEN + PORTS_LEN) {
+    u32 protocol = ip[IPV6_NEXT_HEADER];
+    if (has_ports(protocol)) {
+      u32 l4 = ETH_LEN + IPV6_LEN, l4_len = ldbe16(ip + IPV6_PAYLOAD_LEN);
+      return inner_pack(ETH_LEN, L3_IPV6, protocol, 0, l4, l4 + l4_len <= len ? l4_len : 0);
+    }
+  }
+  return parse_any(frame, len);
 }
 
 static inline u32 ipv6_ecn(const u8 *ip) { return ip[1] >> 4 & 3; }

@@ -38,6 +38,11 @@ export const L3_IPV6: u32 = 6;
 export const INNER_FRAGMENT: u32 = 1;
 export const INNER_TAGGED: u32 = 2;
 const VERSION_6: u32 = 6;
+/** Type and first octet of untagged IPv4 without options, and of untagged IPv6, as loaded little-endian from the type on. */
+const PLAIN_IPV4: u32 = ETH_TYPE_IPV4_WIRE | 0x450000;
+const PLAIN_IPV4_MASK: u32 = 0xffffff;
+const PLAIN_IPV6: u32 = ETH_TYPE_IPV6_WIRE | 0x600000;
+const PLAIN_IPV6_MASK: u32 = 0xf0ffff;
 
 export function innerL3(inner: u64): u32 {
   return <u32>inner & 0xff;
@@ -64,8 +69,30 @@ function pack(l3: u32, kind: u32, protocol: u32, flags: u32, l4: u32, l4Len: u32
   return <u64>(l3 | (kind << 8) | (protocol << 16) | (flags << 24)) | ((<u64>(l4 | (l4Len << 16))) << 32);
 }
 
-/** Reads the frame at `frame`, `len` bytes, at least 14. */
+/** Reads the frame at `frame`, `len` bytes, at least 14. Nearly every frame is one of two shapes; `parseAny` reads all. */
 export function parseInner(frame: usize, len: u32): u64 {
+  const start = load<u32>(frame, ETH_TYPE); // type, version and IHL
+  if ((start & PLAIN_IPV4_MASK) === PLAIN_IPV4 && len >= ETH_LEN + IPV4_LEN + PORTS_LEN) {
+    const ip = frame + ETH_LEN;
+    if (!(load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE)) {
+      const totalLen = loadBe16(ip + IPV4_TOTAL_LEN);
+      const whole = totalLen >= IPV4_LEN && ETH_LEN + totalLen <= len;
+      const l4Len = whole ? totalLen - IPV4_LEN : 0;
+      return pack(ETH_LEN, L3_IPV4, <u32>load<u8>(ip, IPV4_PROTOCOL), 0, ETH_LEN + IPV4_LEN, l4Len);
+    }
+  } else if ((start & PLAIN_IPV6_MASK) === PLAIN_IPV6 && len >= ETH_LEN + IPV6_LEN + PORTS_LEN) {
+    const ip = frame + ETH_LEN;
+    const protocol = <u32>load<u8>(ip, IPV6_NEXT_HEADER);
+    if (hasPorts(protocol)) {
+      const l4 = ETH_LEN + IPV6_LEN;
+      const l4Len = loadBe16(ip + IPV6_PAYLOAD_LEN);
+      return pack(ETH_LEN, L3_IPV6, protocol, 0, l4, l4 + l4Len <= len ? l4Len : 0);
+    }
+  }
+  return parseAny(frame, len);
+}
+
+function parseAny(frame: usize, len: u32): u64 {
   let l3 = ETH_LEN;
   let type = <u32>load<u16>(frame, ETH_TYPE);
   let flags: u32 = 0;
@@ -80,7 +107,7 @@ export function parseInner(frame: usize, len: u32): u64 {
       type = <u32>load<u16>(frame + l3 - 2);
     }
   }
-  if (type === ETH_TYPE_IPV4_WIRE) return inline.always(parseIpv4(frame, len, l3, flags));
+  if (type === ETH_TYPE_IPV4_WIRE) return parseIpv4(frame, len, l3, flags);
   if (type === ETH_TYPE_IPV6_WIRE) return parseIpv6(frame, len, l3, flags);
   return pack(l3, L3_NONE, 0, flags, 0, 0);
 }
