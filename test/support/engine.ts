@@ -96,7 +96,8 @@ export class Engine {
     const { view } = this;
     const at = this.input(index);
     const ptr = this.frameAt(index) - lead;
-    this.shared.u8.fill(0, at, at + L.DESC_SIZE);
+    // What a driver does not write may hold anything.
+    this.shared.u8.fill(GUARD, at, at + L.DESC_SIZE);
     this.shared.u8.fill(GUARD, this.buffer(index), this.guardEnd(index, ptr + item.bytes.length));
     this.shared.u8.set(item.bytes, ptr);
     view.setUint32(this.buffer(index), 0, true);
@@ -109,7 +110,7 @@ export class Engine {
     view.setUint8(at + L.DESC_OUTER_TTL, 64);
     view.setUint16(at + L.DESC_FLAGS, item.flags ?? 0, true);
     if (item.from !== undefined) this.shared.u8.set(mapped(ip(item.from)), at + L.DESC_OUTER_ADDRESS);
-    this.writeVirtio(at + L.DESC_VIRTIO, item.virtio ?? PLAIN);
+    if (item.from === undefined) this.writeVirtio(at + L.DESC_VIRTIO, item.virtio ?? PLAIN);
   }
 
   /** Bytes behind and before the frame of input `index` that are not as `place` left them. */
@@ -183,6 +184,7 @@ export class Engine {
 
   private writeVirtio(at: number, virtio: Virtio): void {
     const { view } = this;
+    this.shared.u8.fill(0, at, at + L.VIRTIO_LEN);
     view.setUint8(at + L.VIRTIO_FLAGS, virtio.needsCsum ? L.VIRTIO_FLAG_NEEDS_CSUM : 0);
     view.setUint8(at + L.VIRTIO_GSO_TYPE, virtio.gsoType);
     view.setUint16(at + L.VIRTIO_HDR_LEN, virtio.hdrLen, true);

@@ -119,6 +119,8 @@ describe("records", () => {
         [L.DESC_FLOOD_LIST, 4],
         [L.DESC_SOURCE_VTEP, 4],
         [L.DESC_COPIES, 4],
+        [L.DESC_SEGMENTS, 2],
+        [L.DESC_SEGMENT_HEADERS, 2],
       ],
       L.DESC_SIZE,
     );

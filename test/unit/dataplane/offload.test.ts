@@ -228,6 +228,23 @@ describe("decap of a super-frame", () => {
     }
   });
 
+  it("drops what has headers as long as the MTU, and cuts into single octets below that", async () => {
+    const options = { options: filler(40) }; // IPv4 60 + TCP 60
+    for (const [mtu, gsoSize] of [
+      [119, 0],
+      [120, 0],
+      [121, 1],
+    ]) {
+      const attachments = world.attachments.map((attachment) => ({ ...attachment, mtu }));
+      const networks = world.networks.map((each) => ({ ...each, mtu }));
+      const pair = await Pair.create({ ...world, attachments, networks });
+      const frame = ethernet(UP, v4(tcp({ ...PORTS, ...options }, filler(300)), "right", options));
+      const outputs = pair.decap([{ datagram: vxlan(100, frame), from: FROM }]);
+      expect(outputs.map((output) => output.virtio.gsoSize)).toEqual(gsoSize === 0 ? [] : [gsoSize]);
+      pair.settle();
+    }
+  });
+
   it("passes what fits exactly as it is", async () => {
     const pair = await Pair.create(world);
     const [output] = pair.decap([{ datagram: vxlan(100, ethernet(UP, v4(tcp(PORTS, filler(MTU - 40))))), from: FROM }]);
