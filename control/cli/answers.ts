@@ -19,6 +19,13 @@ export interface StatusAnswer {
   readonly networks: number;
   readonly ports: number;
   readonly fdb: { readonly entries: number; readonly capacity: number };
+  /** What is wrong now, oldest first. */
+  readonly problems: readonly {
+    readonly code: string;
+    readonly message: string;
+    /** ISO 8601, UTC. */
+    readonly since: string;
+  }[];
 }
 
 export interface DirectionAnswer {

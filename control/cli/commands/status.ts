@@ -36,6 +36,7 @@ function describe(answer: StatusAnswer): string {
     ["networks", `${answer.networks}`],
     ["ports", `${answer.ports}`],
     ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],
+    ...answer.problems.map(({ message, since }) => ["problem", `${message} (since ${since})`] as const),
   ]);
   const workers = answer.workers.map(({ id, state, busyRatio, restarts }) => [
     id,

@@ -20,6 +20,7 @@ const STATUS = {
   networks: 2,
   ports: 5,
   fdb: { entries: 7, capacity: 65536 },
+  problems: [{ code: "port_gone", message: "the interface of port blue0 is gone", since: "2030-01-02T03:04:05.678Z" }],
 };
 
 const counts = (received: number) => ({
@@ -71,6 +72,7 @@ test("status", async () => {
   expect(stdout).toMatch(/^vxlane 9\.8\.7, up 1 d 2 h\n/);
   expect(stdout).toMatch(/10\.99\.0\.1.*4789.*49152-65535/);
   expect(stdout).toMatch(/7 of 65536/);
+  expect(stdout).toMatch(/^problem +the interface of port blue0 is gone \(since 2030-01-02T03:04:05\.678Z\)$/m);
   expect(stdout).toMatch(/^ +0 +asleep +26 % +3$/m);
   expect(JSON.parse((await vxlane("status", "--json", "--socket", socket)).stdout)).toEqual(STATUS);
 });
