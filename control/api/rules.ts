@@ -3,6 +3,7 @@
 // the paths of the body.
 
 import { checkConfig } from "../config/config.js";
+import { show } from "../config/problems.js";
 import type { Config, NetworkConfig } from "../config/types.js";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.js";
 
@@ -23,18 +24,29 @@ export function checkNetwork(
   network: object,
   rename: (path: string) => string = (path) => path,
 ): Checked {
+  const whole = { local, underlay, workers, fdb, networks: [network] };
   const own = (text: string) => rename(text).replaceAll(/networks\[0\]\.?/g, "");
   const renamed = (problem: ConfigProblem): ConfigProblem => ({
+    ...valueAt(whole, problem.path),
     ...problem,
     path: own(problem.path),
     message: own(problem.message),
     ...(problem.allowed === undefined ? {} : { allowed: own(problem.allowed) }),
   });
   try {
-    const { config, warnings } = checkConfig({ local, underlay, workers, fdb, networks: [network] });
+    const { config, warnings } = checkConfig(whole);
     return { network: config.networks[0], warnings: warnings.map((warning) => formatProblem(renamed(warning))) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(error.problems.map(renamed));
   }
+}
+
+/** The value that a path leads to, as it was sent, if it is one to show. */
+function valueAt(root: unknown, path: string): { value?: string } {
+  const value = (path.match(/[^.[\]]+/g) ?? []).reduce<unknown>(
+    (parent, step) => (typeof parent === "object" && parent !== null ? Reflect.get(parent, step) : undefined),
+    root,
+  );
+  return ["string", "number", "boolean"].includes(typeof value) ? { value: show(value) } : {};
 }
