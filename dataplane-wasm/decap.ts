@@ -5,9 +5,9 @@
 
 import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { checksumUnfinished, unfinishChecksum } from "./checksums";
-import { addCounter, networkRow } from "./counters";
 import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
+import { applyEcn } from "./ecn";
 import { emitPort } from "./emit";
 import { fdbFind, fdbLive } from "./fdb/find";
 import { fdbBucket, fdbHash } from "./fdb/hash";
@@ -17,11 +17,8 @@ import {
   ATTACHMENT_FLAG_LIVE,
   ATTACHMENT_FLAGS,
   ATTACHMENT_MTU,
-  ATTACHMENT_SIZE,
-  ATTACHMENTS,
   CONTEXT_FLOOD,
   CONTEXT_NEXT,
-  COUNTER_ECN_ALARM,
   DESC_FLAG_FRAGMENT,
   DESC_FLAG_OUTER,
   DESC_FLAG_TRUNCATED,
@@ -39,8 +36,6 @@ import {
   NETWORK_FLAGS,
   NETWORK_FLOOD_LIST,
   NETWORK_MTU,
-  NETWORK_SIZE,
-  NETWORKS,
   OUTPUTS_MAX,
   SYSTEM_RESERVED_MASK,
   VERDICT_FLOOD,
@@ -52,12 +47,10 @@ import { portVirtio, portVirtioTail, VIRTIO_TOO_BIG } from "./offload";
 import { readOuter } from "./receive-outer";
 import { noteSegments } from "./segments";
 import { accessCheck, sourceVtep } from "./tables/access";
-import { checksumUpdate } from "./wire/checksum";
-import { ECN_ALARM, ECN_DROP, ECN_FIELD, ecnDecap } from "./wire/ecn";
+import { attachmentPtr, networkPtr } from "./tables/records";
+import { ECN_FIELD } from "./wire/ecn";
 import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
-import { INNER_TAGGED, innerEcn, innerFlags, innerKind, innerL3, L3_IPV4, L3_NONE, parseInner } from "./wire/inner";
-import { IPV4_CHECKSUM, IPV4_VERSION_IHL } from "./wire/ipv4";
-import { storeIpv6Ecn } from "./wire/ipv6";
+import { INNER_TAGGED, innerFlags, innerKind, innerL3, L3_NONE, parseInner } from "./wire/inner";
 import { PROTOCOL_TCP } from "./wire/transport";
 import { VXLAN_FLAG_I, VXLAN_FLAGS, VXLAN_LEN, vxlanVni } from "./wire/vxlan";
 
@@ -113,14 +106,6 @@ export function decapBatch(worker: u32, count: u32): u32 {
   }
   batchPause(context, count, 0);
   return outputs;
-}
-
-function networkPtr(network: u32): usize {
-  return NETWORKS + <usize>network * NETWORK_SIZE;
-}
-
-function attachmentPtr(attachment: u32): usize {
-  return ATTACHMENTS + <usize>attachment * ATTACHMENT_SIZE;
 }
 
 function networkOfVni(vni: u32): u32 {
@@ -262,28 +247,6 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   input.verdict = <u8>VERDICT_UNICAST;
   inline.always(emitPort(worker, outputs, index, id, virtio, tail));
   return outputs + 1;
-}
-
-/** RFC 6040 section 4.2. False: drop. */
-function applyEcn(worker: u32, input: Descriptor, frame: usize, inner: u64): bool {
-  const kind = innerKind(inner);
-  if (kind === L3_NONE) return true;
-  const before = innerEcn(frame, inner);
-  const outcome = ecnDecap(before, <u32>input.outerTos & ECN_FIELD);
-  if (outcome & ECN_DROP) return false;
-  if (outcome & ECN_ALARM) addCounter(networkRow(worker, input.network) + COUNTER_ECN_ALARM, 1);
-  const after = outcome & ECN_FIELD;
-  if (after === before) return true;
-  const ip = frame + innerL3(inner);
-  if (kind === L3_IPV4) {
-    const word = <u32>load<u16>(ip, IPV4_VERSION_IHL);
-    const changed = (word & ~(ECN_FIELD << 8)) | (after << 8); // the TOS is the high byte of the little-endian word
-    store<u16>(ip, <u16>changed, IPV4_VERSION_IHL);
-    store<u16>(ip, <u16>checksumUpdate(load<u16>(ip, IPV4_CHECKSUM), word, changed), IPV4_CHECKSUM);
-  } else {
-    storeIpv6Ecn(ip, after);
-  }
-  return true;
 }
 
 /** Marks an unfinished inner checksum; gives up the finished one of a packet that has to be cut for the ports. */

@@ -17,8 +17,6 @@ import {
   ATTACHMENT_FLAG_LIVE,
   ATTACHMENT_FLAGS,
   ATTACHMENT_NETWORK,
-  ATTACHMENT_SIZE,
-  ATTACHMENTS,
   CONTEXT_FLOOD,
   CONTEXT_NEXT,
   FDB_KIND_ATTACHMENT,
@@ -34,9 +32,7 @@ import {
   NETWORK_FLAGS,
   NETWORK_FLOOD_LIST,
   NETWORK_MTU,
-  NETWORK_SIZE,
   NETWORK_TUNNEL_HEADER,
-  NETWORKS,
   OUTPUTS_MAX,
   SYSTEM_LOCAL,
   SYSTEM_OUTER_CHECKSUM,
@@ -48,6 +44,7 @@ import {
 } from "./layout";
 import { wantsChecksum, writeOuter } from "./outer";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
+import { attachmentPtr, networkPtr } from "./tables/records";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
 import { sumBytes } from "./wire/checksum";
 import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
@@ -86,14 +83,6 @@ export function encapBatch(worker: u32, count: u32): u32 {
   }
   batchPause(context, count, 0);
   return outputs;
-}
-
-function networkPtr(network: u32): usize {
-  return NETWORKS + <usize>network * NETWORK_SIZE;
-}
-
-function attachmentPtr(attachment: u32): usize {
-  return ATTACHMENTS + <usize>attachment * ATTACHMENT_SIZE;
 }
 
 /** First stage for large tables: starts the cache misses of the whole batch together. */
