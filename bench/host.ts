@@ -56,7 +56,10 @@ export async function makeNamespace(run: Run, suffix: string): Promise<string> {
   return name;
 }
 
-/** A process in a namespace, stopped when the run ends. `ip netns exec` becomes the program, so the pid is the program's. */
+/**
+ * A process in a namespace, with a process group of its own, stopped when the run ends. `ip netns exec` becomes the
+ * program, so the pid is the program's.
+ */
 export function spawnIn(
   run: Run,
   namespace: string,
@@ -64,7 +67,7 @@ export function spawnIn(
   args: readonly string[],
   stdio: ("ignore" | "pipe")[] = ["ignore", "ignore", "ignore"],
 ): ChildProcess {
-  const child = spawn("ip", ["netns", "exec", namespace, file, ...args], { stdio });
+  const child = spawn("ip", ["netns", "exec", namespace, file, ...args], { stdio, detached: true });
   run.defer(() => stop(child).then(() => undefined));
   return child;
 }
@@ -74,18 +77,31 @@ export interface Stopped {
   readonly ms: number;
 }
 
-/** Asks with `signal`, insists with SIGKILL after 5 s. A process that has ended already is fine. */
+/**
+ * Asks the process and its children (trafgen has some) with `signal`, insists with SIGKILL after 5 s, and does not leave
+ * a child behind. A process that has ended already is fine.
+ */
 export async function stop(child: ChildProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<Stopped> {
   const startedAt = performance.now();
   const ended = (): boolean => child.exitCode !== null || child.signalCode !== null;
   if (!ended() && child.pid !== undefined) {
     const exit = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-    child.kill(signal);
-    const insist = setTimeout(() => child.kill("SIGKILL"), 5000);
+    signalGroup(child, signal);
+    const insist = setTimeout(() => signalGroup(child, "SIGKILL"), 5000);
     await exit;
     clearTimeout(insist);
   }
-  return { code: child.exitCode, ms: performance.now() - startedAt };
+  const ms = performance.now() - startedAt;
+  signalGroup(child, "SIGKILL");
+  return { code: child.exitCode, ms };
+}
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** CPU seconds that all cores together have spent working since boot. */
