@@ -45,13 +45,18 @@ export class Api {
     }
   }
 
-  /** The objects of a list, one by one as they arrive. */
-  async *items<T>(path: string): AsyncGenerator<T> {
+  /** The objects of a list, as many at a time as have arrived: awaiting each of a million would take seconds. */
+  async *batches<T>(path: string): AsyncGenerator<T[]> {
     const headers = { accept: "application/x-ndjson" };
     const splitter = new ItemSplitter();
     for await (const chunk of chunks(await this.#open({ method: "GET", path, headers }))) {
-      for (const item of splitter.push(chunk)) yield parse<T>(item);
+      yield Array.from(splitter.push(chunk), (item) => parse<T>(item));
     }
+  }
+
+  /** The objects of a list, one by one. */
+  async *items<T>(path: string): AsyncGenerator<T> {
+    for await (const batch of this.batches<T>(path)) yield* batch;
   }
 
   /** Makes it what `body` says. */

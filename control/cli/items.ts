@@ -1,5 +1,5 @@
-// Cuts a streamed list into its objects. The API sends lists as a JSON array or as NDJSON; both are objects with
-// something between them, so one cutter reads both, and nothing larger than one object is ever kept.
+// Cuts a streamed list into its objects. The API sends lists as NDJSON, or as a JSON array if it knows no NDJSON; both
+// are objects with something between them, so one cutter reads both, and nothing larger than one object is ever kept.
 
 /** Cuts a stream of objects (in an array, or a line each) into the text of each object. */
 export class ItemSplitter {

@@ -12,28 +12,27 @@ export function print<T>(value: T, isJson: true | undefined, describe: (value: T
   else process.stdout.write(describe(value));
 }
 
-/** As `print`, for a list of any length: it never stands in memory. */
+/** As `print`, for a list of any length, which comes in batches and never stands in memory. */
 export async function printList<T>(
-  items: AsyncIterable<T>,
+  batches: AsyncIterable<readonly T[]>,
   isJson: true | undefined,
   heading: readonly string[],
   row: (item: T) => Row,
 ): Promise<void> {
-  if (isJson) {
-    let before = "[\n";
-    for await (const item of items) {
-      await write(`${before}  ${JSON.stringify(item)}`);
-      before = ",\n";
-    }
-    await write(before === "[\n" ? "[]\n" : "\n]\n");
-    return;
-  }
+  if (isJson) return printArray(batches);
   const table = new TableStream(heading);
-  for await (const item of items) {
-    const lines = table.push(row(item));
-    if (lines !== "") await write(lines);
-  }
+  for await (const batch of batches) await write(batch.map((item) => table.push(row(item))).join(""));
   await write(table.end());
+}
+
+async function printArray(batches: AsyncIterable<readonly unknown[]>): Promise<void> {
+  let before = "[\n";
+  for await (const batch of batches) {
+    if (batch.length === 0) continue;
+    await write(`${before}${batch.map((item) => `  ${JSON.stringify(item)}`).join(",\n")}`);
+    before = ",\n";
+  }
+  await write(before === "[\n" ? "[]\n" : "\n]\n");
 }
 
 /** Waits for a slow reader instead of keeping everything for it. */

@@ -93,14 +93,15 @@ async function allVnis(api: Api): Promise<number[]> {
   return vnis;
 }
 
-async function* entries(api: Api, vnis: readonly number[], wanted: Wanted): AsyncGenerator<Entry> {
+async function* entries(api: Api, vnis: readonly number[], wanted: Wanted): AsyncGenerator<Entry[]> {
   for (const vni of vnis) {
-    const found = wanted.mac === undefined ? api.items<FdbAnswer>(listPath(vni, wanted)) : lookUp(api, vni, wanted.mac);
-    // The daemon has filtered a list already, but not an entry that was looked up.
-    for await (const entry of found) if (fits(entry, wanted)) yield { vni, ...entry };
+    const { mac } = wanted;
+    const found = mac === undefined ? api.batches<FdbAnswer>(listPath(vni, wanted)) : lookUp(api, vni, mac, wanted);
+    for await (const batch of found) yield batch.map((entry) => ({ vni, ...entry }));
   }
 }
 
+/** The daemon filters. */
 function listPath(vni: number, { vtep, port, kind }: Wanted): string {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries({ vtep, port, kind })) if (value !== undefined) query.set(key, value);
@@ -108,10 +109,10 @@ function listPath(vni: number, { vtep, port, kind }: Wanted): string {
 }
 
 /** One MAC: nobody has to walk the table for it. @throws ERR_NOT_FOUND if there is no such network */
-async function* lookUp(api: Api, vni: number, mac: string): AsyncGenerator<FdbAnswer> {
+async function* lookUp(api: Api, vni: number, mac: string, wanted: Wanted): AsyncGenerator<FdbAnswer[]> {
   const entry = await api.find<FdbAnswer>(route("networks", vni, "fdb", mac));
-  if (entry !== undefined) yield entry;
-  else await api.get(route("networks", vni));
+  if (entry === undefined) await api.get(route("networks", vni));
+  else if (fits(entry, wanted)) yield [entry];
 }
 
 function fits(entry: FdbAnswer, { vtep, port, kind }: Wanted): boolean {

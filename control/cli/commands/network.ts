@@ -72,7 +72,7 @@ Exits with 5 if there is such a network already.`,
 async function list(options: DaemonOptions): Promise<void> {
   const api = await Api.of(options);
   const heading = ["VNI", "NAME", "MTU", "FLOOD", "LEARNING", "AGEING", "PORTS", "LEARNED", "STATIC"];
-  await printList(api.items<NetworkAnswer>(route("networks")), options.json, heading, (network) => [
+  await printList(api.batches<NetworkAnswer>(route("networks")), options.json, heading, (network) => [
     String(network.vni),
     network.name,
     network.mtu,

@@ -77,14 +77,16 @@ interface ListedPort extends PortAnswer {
   readonly vni: number;
 }
 
-async function* allPorts(api: Api): AsyncGenerator<ListedPort> {
+async function* allPorts(api: Api): AsyncGenerator<ListedPort[]> {
   for await (const { vni, ports } of api.items<NetworkAnswer>(route("networks"))) {
-    for (const port of ports) yield { vni, ...port };
+    yield ports.map((port) => ({ vni, ...port }));
   }
 }
 
-async function* portsOf(api: Api, vni: number): AsyncGenerator<ListedPort> {
-  for await (const port of api.items<PortAnswer>(route("networks", vni, "ports"))) yield { vni, ...port };
+async function* portsOf(api: Api, vni: number): AsyncGenerator<ListedPort[]> {
+  for await (const ports of api.batches<PortAnswer>(route("networks", vni, "ports"))) {
+    yield ports.map((port) => ({ vni, ...port }));
+  }
 }
 
 async function showOne(network: string, nameText: string, options: DaemonOptions): Promise<void> {

@@ -40,9 +40,9 @@ multicast or not at all.`,
 async function list(network: string | undefined, options: DaemonOptions): Promise<void> {
   const api = await Api.of(options);
   if (network === undefined) {
-    const heading = ["VTEP", "ENCAP FRAMES", "BYTES", "DROPPED", "DECAP FRAMES", "BYTES", "DROPPED"];
+    const heading = ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED"];
     await printList(
-      api.items<VtepAnswer>(route("vteps")),
+      api.batches<VtepAnswer>(route("vteps")),
       options.json,
       heading,
       ({ address, group, encap, decap }) => [
@@ -56,8 +56,10 @@ async function list(network: string | undefined, options: DaemonOptions): Promis
   await printList(floodList(api, vni), options.json, ["VNI", "VTEP"], ({ address }) => [String(vni), address]);
 }
 
-async function* floodList(api: Api, vni: number): AsyncGenerator<RemoteAnswer & { vni: number }> {
-  for await (const remote of api.items<RemoteAnswer>(route("networks", vni, "vteps"))) yield { vni, ...remote };
+async function* floodList(api: Api, vni: number): AsyncGenerator<(RemoteAnswer & { vni: number })[]> {
+  for await (const remotes of api.batches<RemoteAnswer>(route("networks", vni, "vteps"))) {
+    yield remotes.map((remote) => ({ vni, ...remote }));
+  }
 }
 
 async function addOne(network: string, addressText: string, options: DaemonOptions): Promise<void> {

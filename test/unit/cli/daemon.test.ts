@@ -231,7 +231,7 @@ describe("lists", () => {
     [
       "vtep list",
       [
-        ["VTEP", "ENCAP FRAMES", "BYTES", "DROPPED", "DECAP FRAMES", "BYTES", "DROPPED"],
+        ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED"],
         ["10.99.0.2", "100", "9", "0", "200", "9", "1"],
         ["239.1.1.1 (group)", "100", "9", "0", "200", "9", "1"],
       ],
