@@ -127,6 +127,11 @@ export class Api {
     return { status: answer.statusCode, type, text: answer.body, body: parsed, headers: answer.headers } as Answer;
   }
 
+  /** Serves on a TCP port, for what cannot be injected; returns it. */
+  async listen(): Promise<number> {
+    return Number(new URL(await this.app.listen({ port: 0, host: "127.0.0.1" })).port);
+  }
+
   get = (url: string, more?: InjectOptions) => this.ask("GET", url, undefined, more);
   put = (url: string, body?: unknown, more?: InjectOptions) => this.ask("PUT", url, body, more);
   post = (url: string, body?: unknown) => this.ask("POST", url, body);

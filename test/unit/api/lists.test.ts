@@ -146,8 +146,7 @@ it("takes little memory, and lets others have their turn, however long it is", a
     turns++;
     most = Math.max(most, process.memoryUsage().heapUsed);
   }, 1);
-  await api.app.listen({ port: 0, host: "127.0.0.1" });
-  const [{ port }] = api.app.addresses();
+  const port = await api.listen();
   const answer = await fetch(`http://127.0.0.1:${port}${FDB}`, LINES);
   let lines = 0;
   for await (const chunk of answer.body ?? []) {
