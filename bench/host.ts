@@ -15,10 +15,15 @@ const execFileAsync = promisify(execFile);
 /** USER_HZ: what /proc counts CPU time in. It is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Runs a command to its end. @returns its stdout. @throws with its stderr in the message */
-export async function command(file: string, args: readonly string[], timeoutMs = 60_000): Promise<string> {
+/** Runs a command to its end, or to that of `signal`. @returns its stdout. @throws with its stderr in the message */
+export async function command(
+  file: string,
+  args: readonly string[],
+  timeoutMs = 60_000,
+  signal?: AbortSignal,
+): Promise<string> {
   try {
-    const { stdout } = await execFileAsync(file, [...args], { timeout: timeoutMs, maxBuffer: 1 << 26 });
+    const { stdout } = await execFileAsync(file, [...args], { timeout: timeoutMs, signal, maxBuffer: 1 << 26 });
     return stdout;
   } catch (error) {
     const { stderr, stdout, killed } = error as { stderr?: string; stdout?: string; killed?: boolean };

@@ -6,7 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { environment } from "./environment.js";
-import { allHold, type Finished, toJson, toText } from "./report.js";
+import { allHold, type Finished, toJson, toMarkdown, toText } from "./report.js";
 import { Run, type Scenario, type Settings } from "./scenario.js";
 import { hotpath } from "./scenarios/hotpath.js";
 import { learning } from "./scenarios/learning.js";
@@ -22,18 +22,20 @@ ${SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join("\
   ${"all".padEnd(12)}every one, in this order
 
 options:
-  --rounds N     rounds; in each, every contender runs once
-  --seconds S    length of one measurement
-  --json FILE    write the report as JSON too
-  --check        exit 1 when a floor that the project states is missed
-  --plan         print what would run, and stop
-  -h, --help     this text
+  --rounds N       rounds; in each, every contender runs once
+  --seconds S      length of one measurement
+  --json FILE      write the report as JSON too
+  --markdown FILE  write it as a page too (bench/RESULTS.md is one)
+  --check          exit 1 when a floor that the project states is missed
+  --plan           print what would run, and stop
+  -h, --help       this text
 `;
 
 interface Arguments {
   readonly scenarios: readonly Scenario[];
   readonly settings: Partial<Settings>;
   readonly json: string | undefined;
+  readonly markdown: string | undefined;
   readonly check: boolean;
   readonly planOnly: boolean;
 }
@@ -52,6 +54,7 @@ function readArguments(argv: readonly string[]): Arguments | "help" {
       rounds: { type: "string" },
       seconds: { type: "string" },
       json: { type: "string" },
+      markdown: { type: "string" },
       check: { type: "boolean", default: false },
       plan: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -62,7 +65,8 @@ function readArguments(argv: readonly string[]): Arguments | "help" {
   const settings: { rounds?: number; seconds?: number } = {};
   if (values.rounds !== undefined) settings.rounds = positive("--rounds", values.rounds, true);
   if (values.seconds !== undefined) settings.seconds = positive("--seconds", values.seconds, false);
-  return { scenarios: select(positionals), settings, json: values.json, check: values.check, planOnly: values.plan };
+  const { json, markdown, check, plan: planOnly } = values;
+  return { scenarios: select(positionals), settings, json, markdown, check, planOnly };
 }
 
 function select(names: readonly string[]): readonly Scenario[] {
@@ -133,6 +137,7 @@ async function main(): Promise<number> {
   }
   process.stdout.write(toText(about, finished));
   if (wanted.json !== undefined) writeFileSync(wanted.json, toJson(about, finished));
+  if (wanted.markdown !== undefined) writeFileSync(wanted.markdown, toMarkdown(about, finished));
   if (failed) return 1;
   return wanted.check && !allHold(finished) ? 1 : 0;
 }

@@ -117,7 +117,7 @@ export function judge(floor: Floor): Judgement {
   const actual = (of === "value" ? measure.value(contender) : measure.ratio(contender, floor.to))?.median;
   const unit = of === "value" ? ` ${measure.options.unit}` : ` x ${floor.to ?? measure.options.baseline}`;
   return {
-    statement: `${measure.options.title}: ${contender} ${relation} ${limit}${unit}`,
+    statement: `${measure.options.title}: ${contender} ${relation} ${Number(limit.toPrecision(3))}${unit}`,
     actual,
     holds: actual !== undefined && (relation === "at most" ? actual <= limit : actual >= limit),
   };

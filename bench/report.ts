@@ -27,6 +27,28 @@ export function toText(environment: Environment, finished: readonly Finished[]):
   return `${lines.join("\n").trimEnd()}\n`;
 }
 
+/** The report as a page for the repository. */
+export function toMarkdown(environment: Environment, finished: readonly Finished[]): string {
+  const lines = [
+    "# Results",
+    "",
+    "Medians over the rounds, with the least and the greatest; a ratio is taken within a round.",
+  ];
+  lines.push("", "| | |", "|---|---|", ...Object.entries(environment).map(([key, value]) => `| ${key} | ${value} |`));
+  for (const { scenario, run } of finished) {
+    lines.push("", `## ${scenario.name}: ${scenario.summary}`, "");
+    lines.push(`\`npm run bench -- ${scenario.name}\`, ${run.settings.rounds} rounds of ${run.settings.seconds} s`, "");
+    lines.push(markdownRow(HEAD), `|${"---|".repeat(HEAD.length)}`, ...run.measures.flatMap(rows).map(markdownRow));
+    lines.push("", ...run.floors.map((floor) => `- ${statement(judge(floor))}`));
+    lines.push("", ...run.notes.map((note) => `- ${note}`));
+  }
+  return `${lines.join("\n").trimEnd()}\n`;
+}
+
+function markdownRow(cells: readonly string[]): string {
+  return `| ${HEAD.map((_, column) => (cells[column] ?? "").replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
 export function toJson(environment: Environment, finished: readonly Finished[]): string {
   const scenarios = finished.map(({ scenario, run, seconds }) => ({
     name: scenario.name,

@@ -113,6 +113,7 @@ export async function received(end: End): Promise<number> {
   return (await link(end.namespace, end.device)).stats64.rx.packets;
 }
 
-export function inside(end: End, file: string, args: readonly string[], timeoutMs: number): Promise<string> {
-  return command("ip", ["netns", "exec", end.namespace, file, ...args], timeoutMs);
+/** Runs a program on that side. */
+export function inside(run: Run, end: End, file: string, args: readonly string[], timeoutMs: number): Promise<string> {
+  return command("ip", ["netns", "exec", end.namespace, file, ...args], timeoutMs, run.signal);
 }

@@ -33,7 +33,7 @@ export async function tcp(run: Run, tunnel: Tunnel, direction: Direction): Promi
   const { seconds } = run.settings;
   const reverse = direction === "in" ? ["-R"] : [];
   const args = ["-c", tunnel.b.address, "-t", String(seconds), "-J", "--connect-timeout", "3000", ...reverse];
-  const report = JSON.parse(await inside(tunnel.a, "iperf3", args, (seconds + 10) * 1000)) as Iperf3Report;
+  const report = JSON.parse(await inside(run, tunnel.a, "iperf3", args, (seconds + 10) * 1000)) as Iperf3Report;
   const rate = report.end?.sum_received?.bits_per_second;
   if (rate === undefined) throw new Error(`iperf3: ${report.error ?? "no result"}`);
   return rate / 1e9;
@@ -77,7 +77,7 @@ function trafgenFrame(from: End, to: End, frameLen: number): string {
 export async function ping(run: Run, tunnel: Tunnel): Promise<number[]> {
   const count = Math.max(20, Math.round((run.settings.seconds * 1000) / PING_INTERVAL_MS));
   const args = ["-n", "-c", String(count), "-i", String(PING_INTERVAL_MS / 1000), tunnel.b.address];
-  const output = await inside(tunnel.a, "ping", args, count * PING_INTERVAL_MS + 15_000);
+  const output = await inside(run, tunnel.a, "ping", args, count * PING_INTERVAL_MS + 15_000);
   const times = [...output.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]) * 1000);
   if (times.length < count / 2) throw new Error(`ping: ${times.length} of ${count} came back`);
   return times.sort((a, b) => a - b);
@@ -89,6 +89,6 @@ export function quantile(sorted: readonly number[], share: number): number {
 }
 
 /** Makes both sides know each other, so that nothing is flooded while it is measured. @throws if no ping comes back */
-export async function introduce(tunnel: Tunnel): Promise<void> {
-  await inside(tunnel.a, "ping", ["-n", "-c", "3", "-i", "0.2", "-W", "1", tunnel.b.address], 10_000);
+export async function introduce(run: Run, tunnel: Tunnel): Promise<void> {
+  await inside(run, tunnel.a, "ping", ["-n", "-c", "3", "-i", "0.2", "-W", "1", tunnel.b.address], 10_000);
 }

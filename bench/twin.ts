@@ -51,7 +51,7 @@ async function buildTwin(run: Run): Promise<string> {
   } catch (error) {
     const words = (error as { stderr?: string }).stderr ?? String(error);
     throw new Error(
-      `the C twin does not compile: ${words.split("\n").find((line) => line.includes("error")) ?? words}`,
+      `the C twin does not compile: ${(words.split("\n").find((line) => line.includes("error")) ?? words).replaceAll(folder, "")}`,
     );
   }
   return library;

@@ -109,7 +109,7 @@ async function build(run: Run, tests: readonly Test[]): Promise<Tunnel[]> {
   for (const contender of CONTENDERS) {
     try {
       const tunnel = contender === "kernel" ? await kernelTunnel(hosts) : await vxlaneTunnel(run, hosts);
-      if (hasProgram("ping")) await introduce(tunnel);
+      if (hasProgram("ping")) await introduce(run, tunnel);
       tunnels.push(tunnel);
       run.progress(`${contender}: up`);
     } catch (error) {
