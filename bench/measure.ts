@@ -30,6 +30,7 @@ export interface MeasureOptions {
 export class Measure {
   readonly #samples = new Map<string, Sample[]>();
   readonly #absent = new Map<string, string>();
+  readonly #contenders = new Set<string>();
 
   constructor(readonly options: MeasureOptions) {}
 
@@ -38,6 +39,7 @@ export class Measure {
       this.absent(contender, `round ${round + 1} gave no number`);
       return;
     }
+    this.#contenders.add(contender);
     const samples = this.#samples.get(contender) ?? [];
     samples.push({ round, value, cpu });
     this.#samples.set(contender, samples);
@@ -45,12 +47,13 @@ export class Measure {
 
   /** Says why there is no figure. The first reason stays. */
   absent(contender: string, reason: string): void {
+    this.#contenders.add(contender);
     if (!this.#absent.has(contender)) this.#absent.set(contender, reason);
   }
 
   /** In the order in which they were first seen. */
   contenders(): string[] {
-    return [...new Set([...this.#samples.keys(), ...this.#absent.keys()])];
+    return [...this.#contenders];
   }
 
   samples(contender: string): readonly Sample[] {
