@@ -33,17 +33,17 @@ export class Random {
   #state: number;
 
   constructor(seed: number) {
-    this.#state = (Math.imul(seed, 2654435761) ^ 0x9e3779b9) >>> 0 || 1;
+    this.#state = Math.imul(seed, 0x9e3779b1) ^ 0x9e3779b9 || 1;
   }
 
-  /** 32 bits. */
+  /** 31 bits. The state stays a signed 32-bit number, which engines keep in a register. */
   next(): number {
     let x = this.#state;
     x ^= x << 13;
     x ^= x >>> 17;
     x ^= x << 5;
-    this.#state = x >>> 0;
-    return this.#state;
+    this.#state = x;
+    return x >>> 1;
   }
 
   below(limit: number): number {
