@@ -50,8 +50,9 @@ export class Api {
     const headers = { accept: "application/x-ndjson" };
     const splitter = new ItemSplitter();
     for await (const chunk of chunks(await this.#open({ method: "GET", path, headers }))) {
-      yield Array.from(splitter.push(chunk), (item) => parse<T>(item));
+      yield readJson(() => Array.from(splitter.push(chunk), (item) => JSON.parse(item) as T));
     }
+    readJson(() => splitter.end());
   }
 
   /** The objects of a list, one by one. */
@@ -143,11 +144,16 @@ async function* chunks(answer: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
+/** An answer without content has nothing to say but that it was done. */
 function parse<T>(body: string): T {
+  return readJson(() => JSON.parse(body === "" ? "{}" : body) as T);
+}
+
+function readJson<T>(read: () => T): T {
   try {
-    // An answer without content has nothing to say but that it was done.
-    return JSON.parse(body === "" ? "{}" : body) as T;
-  } catch {
-    throw new VxlaneError("ERR_FAILURE", "the answer is not JSON: is it vxlane that listens there?");
+    return read();
+  } catch (error) {
+    const message = "the answer is not JSON: is it vxlane that listens there?";
+    throw new VxlaneError("ERR_FAILURE", message, { cause: error });
   }
 }

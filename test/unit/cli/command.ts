@@ -1,4 +1,4 @@
-// Runs the built command line as a shell would, and a daemon's double for it to talk to.
+// Runs the command line, in this process or as a shell would, and a daemon's double for it to talk to.
 
 import { type ExecFileOptions, execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFinished, vi } from "vitest";
+import { execute } from "../../../control/cli/execute.js";
 
 export const MAIN = fileURLToPath(new URL("../../../dist/control/cli/main.js", import.meta.url));
 
@@ -17,8 +18,25 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** @throws if the command has not been built */
-export function vxlane(...args: string[]): Promise<Result> {
+/** A command line as main.ts runs it, but in this process: a process for each of some hundred takes a minute. */
+export async function vxlane(...args: string[]): Promise<Result> {
+  const written = { stdout: "", stderr: "" };
+  const spies = (["stdout", "stderr"] as const).map((name) =>
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    }),
+  );
+  try {
+    const code = await execute(args);
+    return { code, ...written };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** The built command line, as a shell runs it. @throws if it has not been built */
+export function built(...args: string[]): Promise<Result> {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing: npm run build`);
   return runs(process.execPath, [MAIN, ...args]);
 }

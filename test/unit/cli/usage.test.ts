@@ -1,7 +1,7 @@
 // Help, and mistakes in usage: exit 2, the nearest command, nothing on stdout.
 
 import { expect, test } from "vitest";
-import { vxlane } from "./command.js";
+import { built, directory, vxlane } from "./command.js";
 
 const COMMANDS = [
   "run",
@@ -33,6 +33,13 @@ test("help names every command and every exit code", async () => {
   for (const line of stdout.split("\n")) expect(line.length, line).toBeLessThan(80);
   for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name.split(" ")[0]}\\b`, "m"));
   for (const exit of ["0", "1", "2", "3", "4", "5", "77"]) expect(stdout).toMatch(new RegExp(`\\b${exit}  +[a-z]`));
+});
+
+test("as a process: what is printed where, and the exit code", async () => {
+  const absent = `${directory()}/none.sock`;
+  for (const args of [["--help"], ["fdb", "shwo"], ["fdb", "show", "x y"], ["network", "add", "1", "-s", absent]]) {
+    expect(await built(...args)).toEqual(await vxlane(...args));
+  }
 });
 
 test("version", async () => {
