@@ -6,6 +6,7 @@ import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { socketOf } from "../../../control/cli/options.js";
 import { daemon, daemonDouble, directory, MAIN, problem, vxlane } from "./command.js";
 
 const STATUS = {
@@ -231,9 +232,33 @@ describe("exit codes", () => {
   });
 });
 
-test("--config names the socket", async () => {
-  const socket = await daemonDouble(answers);
-  const file = join(directory(), "vxlane.yaml");
-  writeFileSync(file, `local: 10.0.0.1\napi: { socket: ${socket} }\n`);
-  expect((await vxlane("status", "--config", file)).code).toBe(0);
+describe("--config", () => {
+  const config = (text: string) => {
+    const file = join(directory(), "vxlane.yaml");
+    writeFileSync(file, text);
+    return file;
+  };
+
+  test("names the socket", async () => {
+    const socket = await daemonDouble(answers);
+    const file = config(`local: 10.0.0.1\napi: { socket: ${socket} }\n`);
+    expect((await vxlane("status", "--config", file)).code).toBe(0);
+    expect((await vxlane("status", "--config", file, "--socket", `${socket}x`)).code).toBe(3);
+  });
+
+  test.each([
+    ["local: 10.0.0.1\napi: { sokcet: /a/b }\n", /api\.sokcet: .*did you mean socket\?/],
+    ["local: 10.0.0.1\napi: { socket: a/b }\n", /api\.socket: a\/b is not an absolute path/],
+    ["local: [\n", /vxlane\.yaml:/],
+  ])("that is wrong about it: 2 (%j)", async (text, sentence) => {
+    const { code, stdout, stderr } = await vxlane("status", "--config", config(text));
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(sentence);
+  });
+
+  test("that is not there: 2; that names no socket: the default one", async () => {
+    expect((await vxlane("status", "--config", "/nowhere/vxlane.yaml")).code).toBe(2);
+    expect(await socketOf({ config: config("local: 10.0.0.1\n") })).toBe("/run/vxlane/api.sock");
+    expect(await socketOf({})).toBe("/run/vxlane/api.sock");
+  });
 });
