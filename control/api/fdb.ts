@@ -3,7 +3,7 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { FDB_BUCKET_SLOTS } from "../../dataplane-wasm/layout.js";
-import { formatMac, parseMac } from "../address.js";
+import { parseMac } from "../address.js";
 import type { Changes } from "../daemon/changes.js";
 import type { FlushFilter } from "../daemon/flush.js";
 import type { Running } from "../daemon/running.js";
@@ -84,19 +84,27 @@ async function* walk({ tables }: Running, network: Network, from: number, query:
     if (networks.byId(network.id) !== network) return;
     const items: string[] = [];
     const positions: number[] = [];
-    for (const entry of fdb.entries(bucket, SLICE_BUCKETS, network.id)) {
-      if (entry.position < bucket * FDB_BUCKET_SLOTS + skip) continue;
+    const first = bucket * FDB_BUCKET_SLOTS + skip;
+    fdb.visit(bucket, SLICE_BUCKETS, network.id, (entry) => {
+      if (entry.position < first) return;
       const target = targetText(entry.kind, entry.id);
       const kind = kindOf(entry);
-      if (target === undefined || (query.kind ?? kind) !== kind) continue;
-      items.push(`{"mac":"${formatMac(entry.mac)}",${target},"kind":"${kind}","age":${entry.age}}`);
+      if (target === undefined || (query.kind ?? kind) !== kind) return;
+      items.push(`{"mac":"${macText(entry.mac)}",${target},"kind":"${kind}","age":${entry.age}}`);
       positions.push(entry.position + 1);
-    }
+    });
     skip = 0;
     targets.clear(); // ids are given to others in time
     yield { items, after: (index) => String(positions[index]) };
     await turn();
   }
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** As formatMac, for a million of them. */
+function macText(mac: Uint8Array): string {
+  return `${HEX[mac[0]]}:${HEX[mac[1]]}:${HEX[mac[2]]}:${HEX[mac[3]]}:${HEX[mac[4]]}:${HEX[mac[5]]}`;
 }
 
 export function fdbChanges(running: Running, changes: Changes): Route[] {

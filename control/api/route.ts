@@ -121,6 +121,7 @@ function readVni(text: string): number {
 
 /** @throws ERR_USAGE, for what is unknown too */
 function readQuery(schema: { properties: object }, sent: Readonly<Record<string, unknown>>): Query {
+  if (Object.keys(sent).length === 0) return {};
   const query = Object.fromEntries(
     Object.entries(sent).map(([key, value]) => {
       const wanted = Object.hasOwn(schema.properties, key) ? Reflect.get(schema.properties, key) : undefined;
@@ -137,11 +138,9 @@ function readQuery(schema: { properties: object }, sent: Readonly<Record<string,
 
 /** @throws ConfigError with every problem */
 function readBody(schema: object | undefined, sent: unknown): unknown {
+  if (sent !== undefined && schema === undefined) throw new VxlaneError("ERR_USAGE", "this request takes no body");
+  if (schema === undefined) return {};
   const body = sent === undefined ? {} : sent;
-  if (schema === undefined) {
-    if (sent === undefined) return {};
-    throw new VxlaneError("ERR_USAGE", "this request takes no body");
-  }
   const problems = new Problems();
   if (!checkAgainst(schema, body, problems)) throw new ConfigError(problems.errors);
   return body;

@@ -68,7 +68,8 @@ export class Fdb {
   find(network: number, mac: Uint8Array): FdbEntry | undefined {
     const value = BigInt.asUintN(64, this.#dataplane.fdbGet(packFdbKey(mac, network)));
     if (value === FDB_NONE) return undefined;
-    return this.#decode(mac, network, Number(value & 0xffffffffn), Number(value >> 32n));
+    const entry = { mac, network, kind: 0, id: 0, flags: 0, age: 0 };
+    return this.#decode(entry, Number(value & 0xffffffffn), Number(value >> 32n)) ? entry : undefined;
   }
 
   /** Writes a static entry over whatever was there. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked */
@@ -106,38 +107,57 @@ export class Fdb {
 
   /** Live entries of buckets `from` to `from + count - 1`, of one network or (0) of all, in the order of the table. */
   *entries(from: number, count: number, network = 0): Generator<FdbPlace> {
-    const { u8, u16, u32, u64 } = this.#views;
+    const end = Math.min(from + count, this.bucketCount);
+    const found: FdbPlace[] = [];
+    for (let bucket = from; bucket < end; bucket++) {
+      this.visit(bucket, 1, network, (place) => found.push({ ...place, mac: place.mac.slice() }));
+      yield* found.splice(0);
+    }
+  }
+
+  /**
+   * As `entries`, for those who walk over millions.
+   * @param see is called with the same object each time; it may keep nothing of it
+   */
+  visit(from: number, count: number, network: number, see: (place: FdbPlace) => void): void {
+    const { u8, u16, u32 } = this.#views;
+    const place = { mac: new Uint8Array(MAC_LEN), network, kind: 0, id: 0, flags: 0, age: 0, position: 0 };
     const end = Math.min(from + count, this.bucketCount);
     for (let bucket = from; bucket < end; bucket++) {
       for (let slot = 0; slot < FDB_BUCKET_SLOTS; slot++) {
         const keyPtr = FDB + bucket * FDB_BUCKET_SIZE + slot * 8;
-        const keyLow = Atomics.load(u32, keyPtr / 4);
-        const keyHigh = Atomics.load(u32, keyPtr / 4 + 1);
+        const key = keyPtr / 4;
+        const keyLow = Atomics.load(u32, key);
+        const keyHigh = Atomics.load(u32, key + 1);
         if (keyLow === 0 && keyHigh === 0) continue;
-        const entryNetwork = u16[(keyPtr + MAC_LEN) / 2];
-        if (network !== 0 && entryNetwork !== network) continue;
-        const mac = u8.slice(keyPtr, keyPtr + MAC_LEN);
-        const value = Atomics.load(u64, (keyPtr + FDB_BUCKET_VALUES) / 8);
-        const same = Atomics.load(u32, keyPtr / 4) === keyLow && Atomics.load(u32, keyPtr / 4 + 1) === keyHigh;
-        if (!same) {
+        place.network = u16[(keyPtr + MAC_LEN) / 2];
+        if (network !== 0 && place.network !== network) continue;
+        for (let i = 0; i < MAC_LEN; i++) place.mac[i] = u8[keyPtr + i];
+        const value = key + FDB_BUCKET_VALUES / 4;
+        const high = Atomics.load(u32, value + 1);
+        const low = Atomics.load(u32, value);
+        const same = Atomics.load(u32, value + 1) === high && Atomics.load(u32, value) === low;
+        if (!same || Atomics.load(u32, key) !== keyLow || Atomics.load(u32, key + 1) !== keyHigh) {
           slot--; // it has just changed: look again
           continue;
         }
-        const entry = this.#decode(mac, entryNetwork, Number(value & 0xffffffffn), Number(value >> 32n));
-        if (entry !== undefined) yield { ...entry, position: bucket * FDB_BUCKET_SLOTS + slot };
+        place.position = bucket * FDB_BUCKET_SLOTS + slot;
+        if (this.#decode(place, low, high)) see(place);
       }
     }
   }
 
-  /** Undefined for a learned entry that is aged or flushed, and only waits to be swept. */
-  #decode(mac: Uint8Array, network: number, low: number, high: number): FdbEntry | undefined {
+  /** False for a learned entry that is aged or flushed, and only waits to be swept. */
+  #decode(entry: { -readonly [K in keyof FdbEntry]: FdbEntry[K] }, low: number, high: number): boolean {
     const { u32 } = this.#views;
-    const entry = { mac, network, kind: high >>> 28, id: (high >>> 8) & 0xfffff, flags: low >>> 24 };
-    if ((entry.flags & FDB_FLAG_STATIC) !== 0) return { ...entry, age: 0 };
-    const generation = u32[networkIndex(network, NETWORK_GENERATION)] & 0xff;
-    const age = (u32[SYSTEM_CLOCK / 4] - ((low >>> 8) & 0xffff)) & 0xffff;
-    const ageing = u32[networkIndex(network, NETWORK_AGEING)];
-    if ((high & 0xff) !== generation || (ageing !== 0 && age > ageing)) return undefined;
-    return { ...entry, age };
+    entry.kind = high >>> 28;
+    entry.id = (high >>> 8) & 0xfffff;
+    entry.flags = low >>> 24;
+    entry.age = 0;
+    if ((entry.flags & FDB_FLAG_STATIC) !== 0) return true;
+    const generation = u32[networkIndex(entry.network, NETWORK_GENERATION)] & 0xff;
+    const ageing = u32[networkIndex(entry.network, NETWORK_AGEING)];
+    entry.age = (u32[SYSTEM_CLOCK / 4] - ((low >>> 8) & 0xffff)) & 0xffff;
+    return (high & 0xff) === generation && (ageing === 0 || entry.age <= ageing);
   }
 }
