@@ -46,12 +46,21 @@ export interface Dataplane {
   vtepIntern(worker: number, address: number, flags: number): number;
   /** The id of an address, or 0. */
   vtepFind(address: number): number;
-  /** Takes a VTEP out of the index; its id is reused by a later `vtepIntern`. Call it an epoch after the last reference went. */
-  vtepRemove(worker: number, vtep: number): void;
+  /**
+   * Takes a VTEP out of the index and keeps its record: its id is not found any more, nor reused. Returns 1, or 0 if the
+   * lock stayed taken.
+   */
+  vtepUnlink(worker: number, vtep: number): number;
+  /**
+   * Forgets a VTEP; its id is reused by a later `vtepIntern`. Call it an epoch after the last reference went. Returns 1,
+   * or 0 if the lock stayed taken.
+   */
+  vtepRemove(worker: number, vtep: number): number;
   /** Writes the VTEP's outer header into its spare record and switches to it. `ttl` 1 to 255. */
   vtepRewrite(worker: number, vtep: number, flags: number, ttl: number): void;
   /** Lets `vtep` send into `network`. Returns 0 when the set is full. */
   accessAllow(worker: number, network: number, vtep: number): number;
+  /** Returns 1 if the pair was there, 0 if not, FDB_SET_BUSY if the lock stayed taken. */
   accessDeny(worker: number, network: number, vtep: number): number;
 
   /** Flow hash of the Ethernet frame at `frame`, and the outer source port that it means. */

@@ -15,7 +15,7 @@ export { fdbLearn } from "./fdb/learn";
 export { releaseLocks } from "./fdb/lock";
 export { decapSettle, encapSettle } from "./settle";
 export { accessAllow, accessDeny } from "./tables/access";
-export { vtepFind, vtepIntern, vtepRemove, vtepRewrite } from "./tables/vtep";
+export { vtepFind, vtepIntern, vtepRemove, vtepRewrite, vtepUnlink } from "./tables/vtep";
 
 /** Writes the patterns that loops load instead of literals. Once, by control, before anything else runs. */
 export function initialise(): void {

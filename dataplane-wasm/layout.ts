@@ -17,6 +17,7 @@ export const NETWORKS_MAX: u32 = 65536; // id 0 is `no network`
 export const ATTACHMENTS_MAX: u32 = 65536; // id 0 is `no attachment`
 export const PORTS_MAX: u32 = 65536; // id 0 is `no port`
 export const VTEPS_MAX: u32 = 16384; // id 0 is `no VTEP`
+export const VTEPS_LEARNED_MAX: u32 = 12288; // addresses learned through prefixes leave the last quarter of the ids to configured ones
 export const VNIS: u32 = 16777216;
 export const DECAP_TABLES: u32 = 4; // (underlay, destination port) pairs; the foundation uses table 0
 export const FDB_ENTRIES_MAX: u32 = 4194304;

@@ -24,6 +24,7 @@ import {
 import { vtepFind, vtepIntern, vtepLock, vtepRecord, vtepUnlock } from "./vtep";
 
 const HASH: u32 = 0x9e3779b1;
+const DENY_BUSY: u32 = 3; // FDB_SET_BUSY in control/dataplane.ts
 /* Our choice: a full neighbourhood refuses the pair, so that hostile churn cannot make lookups walk the table. */
 const PROBES_MAX: u32 = 64;
 
@@ -124,9 +125,12 @@ export function accessAllow(worker: u32, network: u32, vtep: u32): u32 {
   return done;
 }
 
-/** Takes a pair out. The slot turns free where its bucket has another free one: no probe goes past it then. */
+/**
+ * Takes a pair out. The slot turns free where its bucket has another free one: no probe goes past it then. Returns 1 if
+ * the pair was there, 0 if not, DENY_BUSY if the lock stayed taken.
+ */
 export function accessDeny(worker: u32, network: u32, vtep: u32): u32 {
-  if (!vtepLock(worker)) return 0;
+  if (!vtepLock(worker)) return DENY_BUSY;
   const slot = slotAddress(keyOf(network, vtep));
   if (slot !== 0) {
     const bucket = slot & ~(ACCESS_BUCKET_SIZE - 1);

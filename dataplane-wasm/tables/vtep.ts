@@ -22,6 +22,7 @@ import {
   VTEP_POINTERS,
   VTEP_RECORD_SIZE,
   VTEP_RECORDS,
+  VTEPS_LEARNED_MAX,
   VTEPS_MAX,
 } from "../layout";
 import { writeOuterTemplate } from "./outer-template";
@@ -32,8 +33,6 @@ const HASH_HIGH: u64 = 0xc2b2ae3d27d4eb4f;
 const MAPPED_PREFIX: u64 = 0xffff0000; // bytes 8 to 11 of ::ffff:a.b.c.d, loaded little-endian
 const TTL_DEFAULT: u32 = 64;
 const LOCK_TRIES: u32 = 1 << 20;
-/** Addresses learned through prefixes leave the last quarter of the table to configured ones. */
-const LEARNED_MAX: u32 = (VTEPS_MAX / 4) * 3;
 
 /** True for the IPv4-mapped form of an IPv4 address, RFC 4291 section 2.5.5.2. */
 export function addressIsIpv4(address: usize): bool {
@@ -104,7 +103,7 @@ export function vtepIntern(worker: u32, address: usize, flags: u32): u32 {
 }
 
 function freeId(flags: u32): u32 {
-  const limit = flags & VTEP_FLAG_LEARNED ? LEARNED_MAX : VTEPS_MAX;
+  const limit = flags & VTEP_FLAG_LEARNED ? VTEPS_LEARNED_MAX : VTEPS_MAX;
   const next = max<u32>(load<u32>(SYSTEM_VTEP_NEXT), 1);
   if (next < limit) {
     store<u32>(SYSTEM_VTEP_NEXT, next + 1);
@@ -125,10 +124,21 @@ function insertIndex(address: usize, vtep: u32): void {
   atomic.store<u32>(VTEP_INDEX + (slot << 2), vtep);
 }
 
-/** Forgets a VTEP. Its tombstone turns free when nothing follows it, so that churn does not lengthen the probes. */
-export function vtepRemove(worker: u32, vtep: u32): void {
+/** Forgets a VTEP. Returns 0 if the lock stayed taken, else 1. */
+export function vtepRemove(worker: u32, vtep: u32): u32 {
+  if (!vtepUnlink(worker, vtep)) return 0;
+  atomic.store<u32>(VTEP_POINTERS + (vtep << 2), 0);
+  return 1;
+}
+
+/**
+ * Takes a VTEP out of the index, and keeps its record: nothing finds the id by its address any more. Its tombstone turns
+ * free when nothing follows it, so that churn does not lengthen the probes. Returns 0 if the lock stayed taken, else 1.
+ */
+export function vtepUnlink(worker: u32, vtep: u32): u32 {
   const record = vtepRecord(vtep);
-  if (record === 0 || !vtepLock(worker)) return;
+  if (record === 0) return 1;
+  if (!vtepLock(worker)) return 0;
   let slot = indexSlot(record + VTEP_ADDRESS);
   for (let n: u32 = 0; n < VTEP_INDEX_SLOTS; n++) {
     const there = load<u32>(VTEP_INDEX + (slot << 2));
@@ -139,8 +149,8 @@ export function vtepRemove(worker: u32, vtep: u32): void {
     }
     slot = (slot + 1) & (VTEP_INDEX_SLOTS - 1);
   }
-  atomic.store<u32>(VTEP_POINTERS + (vtep << 2), 0);
   vtepUnlock();
+  return 1;
 }
 
 function clearIndex(at: u32): void {
