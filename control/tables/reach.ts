@@ -145,7 +145,7 @@ export class Reaches {
 
   /** Takes out the pairs that workers added by a prefix that is gone. */
   #prune(network: number, reach: Reach | undefined): void {
-    for (const id of this.#vteps.ids()) {
+    for (const id of this.#vteps.everyId()) {
       const address = this.#vteps.address(id);
       if (reach?.sources.has(id) || (address !== undefined && covers(reach?.prefixes ?? [], address))) continue;
       this.#deny(network, id);

@@ -3,6 +3,10 @@
 // worker made on receipt, by a prefix of an allow list, are adopted here when somebody names them, and set free again
 // (not buried) when nobody does but a prefix still covers them: their frames keep flowing.
 //
+// Those that send nothing any more are forgotten (learned-vteps.ts says when). The index must not lead to the old id
+// first, because a prefix would let a worker take it up at any moment; so its address may have a new id, and be a VTEP in
+// use, before the old id is buried.
+//
 // A record is immutable but for its flags: they are one word, stored at once, and nothing else of the record follows
 // from the two that change (SOURCE and LEARNED).
 
@@ -51,6 +55,8 @@ export class Vteps {
   readonly #prefixes: SystemPrefixes;
   readonly #idByText = new Map<string, number>();
   readonly #vteps = new Map<number, Vtep>();
+  /** Ids that no address leads to any more, and that are not buried yet. */
+  readonly #forgotten = new Set<number>();
 
   constructor(views: Views, dataplane: Dataplane, undertaker: Undertaker, prefixes: SystemPrefixes) {
     this.#views = views;
@@ -119,10 +125,41 @@ export class Vteps {
     return pointer === 0 ? 0 : this.#views.u32[(pointer + VTEP_FLAGS) / 4];
   }
 
-  /** Every id in use, those made on receipt included. */
+  /** Every id in use, those made on receipt included; of an address one at most. */
   *ids(): Generator<number> {
-    const end = Atomics.load(this.#views.u32, SYSTEM_VTEP_NEXT / 4);
+    for (const id of this.everyId()) if (!this.#forgotten.has(id)) yield id;
+  }
+
+  /** Every id that is not free, forgotten ones included: workers may still hold those. */
+  *everyId(): Generator<number> {
+    const end = this.endId;
     for (let id = 1; id < end; id++) if (this.#pointer(id) !== 0) yield id;
+  }
+
+  /** One more than the largest id that has ever been in use. */
+  get endId(): number {
+    return Atomics.load(this.#views.u32, SYSTEM_VTEP_NEXT / 4);
+  }
+
+  /** Whether an id is there only because a worker met its address and a prefix of an allow list covers it. */
+  isLearned(id: number): boolean {
+    if (this.#forgotten.has(id)) return false;
+    return (this.flags(id) & (VTEP_FLAG_LEARNED | VTEP_FLAG_SOURCE)) === (VTEP_FLAG_LEARNED | VTEP_FLAG_SOURCE);
+  }
+
+  /**
+   * Gives a learned VTEP's id back. Its address may be learned again at once, under another id.
+   * @param deny takes the id out of every network; called when no worker can hold it any more, until it returns true
+   */
+  forget(id: number, deny: () => boolean): void {
+    if (!this.isLearned(id) || this.#dataplane.vtepUnlink(WORKER_CONTROL, id) === 0) return;
+    const vtep = this.#vteps.get(id);
+    if (vtep !== undefined) this.#drop(vtep);
+    this.#forgotten.add(id);
+    this.#undertaker.bury("vtep", id, () => {
+      if (!deny() || !this.#free(id)) return false;
+      return this.#forgotten.delete(id);
+    });
   }
 
   #pointer(id: number): number {
@@ -178,19 +215,27 @@ export class Vteps {
       return;
     }
     this.#undertaker.bury("vtep", vtep.id, () => {
-      this.#vteps.delete(vtep.id);
-      this.#idByText.delete(formatAddress(vtep.address));
-      this.#dataplane.vtepRemove(WORKER_CONTROL, vtep.id);
-      this.#clearCounters(vtep.id);
+      if (!this.#free(vtep.id)) return false;
+      this.#drop(vtep);
+      return true;
     });
   }
 
-  /** So that who gets the id next starts at zero. No worker counts for it any more. */
-  #clearCounters(id: number): void {
+  #drop(vtep: Vtep): void {
+    this.#vteps.delete(vtep.id);
+    this.#idByText.delete(formatAddress(vtep.address));
+  }
+
+  /**
+   * Makes an id free. Its counters go first, so that who gets it next starts at zero: no worker counts for it now, and one
+   * may take it as soon as it is free. False: the lock of the VTEPs stayed taken.
+   */
+  #free(id: number): boolean {
     for (let slot = 0; slot < WORKER_SLOTS; slot++) {
       const from = (VTEP_COUNTERS + slot * VTEP_COUNTERS_WORKER + id * VTEP_COUNTERS_SIZE) / 4;
       const row = this.#views.u32.subarray(from, from + VTEP_COUNTERS_SIZE / 4);
       if (row.some((word) => word !== 0)) row.fill(0);
     }
+    return this.#dataplane.vtepRemove(WORKER_CONTROL, id) !== 0;
   }
 }
