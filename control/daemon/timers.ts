@@ -25,6 +25,8 @@ export function startTimers(tables: Tables, log: Logger, onTick: () => void): ()
       setClock();
       tables.tick(elapsedMs);
       tables.events.drain(logged);
+      if (tables.learnedVteps.takeWarning())
+        log.warn("no room for more VTEPs that only a prefix of an allow list covers: new ones are refused");
       onTick();
     } catch (error) {
       // Frames go on without us; the next tick may do better.

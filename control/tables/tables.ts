@@ -26,6 +26,7 @@ import { Counters } from "./counters.js";
 import { Epochs } from "./epochs.js";
 import { Events } from "./events.js";
 import { Fdb } from "./fdb.js";
+import { LearnedVteps } from "./learned-vteps.js";
 import { Lists } from "./lists.js";
 import { Networks } from "./networks.js";
 import { Ports } from "./ports.js";
@@ -72,6 +73,7 @@ export class Tables {
   readonly counters: Counters;
   readonly lists: Lists;
   readonly undertaker: Undertaker;
+  readonly learnedVteps: LearnedVteps;
   readonly #ageing: Ageing;
   readonly #views: Views;
 
@@ -93,6 +95,7 @@ export class Tables {
     this.statics = new Statics(registry, this.fdb, this.vteps);
     this.events = new Events(views);
     this.counters = new Counters(views, options.workers);
+    this.learnedVteps = new LearnedVteps(views, dataplane, this.vteps, this.counters, this.networks);
     this.#ageing = new Ageing(views, dataplane);
   }
 
@@ -114,6 +117,7 @@ export class Tables {
   tick(elapsedMs: number): void {
     this.epochs.reclaim();
     this.undertaker.work(UNDERTAKER_BUCKETS);
+    this.learnedVteps.tick();
     this.#ageing.sweep(elapsedMs, this.networks);
   }
 
