@@ -27,11 +27,8 @@ static inline bool is_vlan_type(u32 type) { return type == ETH_TYPE_VLAN_WIRE ||
 
 /* RFC 1071, little-endian words. */
 static inline u32 fold(u64 sum) {
-  sum = (sum >> 32) + (sum & 0xffffffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  sum = (sum >> 16) + (sum & 0xffff);
-  return (u32)sum;
+  u32 half = (u32)((sum + (sum << 32 | sum >> 32)) >> 32);
+  return (half + (half << 16 | half >> 16)) >> 16;
 }
 
 static inline __m128i pairwise(__m128i v) {

@@ -1,32 +1,26 @@
 // Input descriptors, as every driver fills them: the real ones and the doubles. The stores are whole words, in the
-// order of the descriptor; what a driver does not know is zero.
+// order of the descriptor.
 
 import {
   DESC_ATTACHMENT,
   DESC_BUFFER_PTR,
-  DESC_ENTRY,
   DESC_HEADER_LEN,
-  DESC_NETWORK,
   DESC_OUTER_ADDRESS,
   DESC_OUTER_PORT,
   DESC_PAYLOAD_LEN,
   DESC_PAYLOAD_PTR,
-  DESC_TARGET_KIND,
   DESC_VERDICT,
   DESC_VIRTIO,
   VIRTIO_LEN,
 } from "../../dataplane-wasm/layout.js";
 
-// Words that hold several fields: NETWORK | GROUP, VERDICT | DROP | FLAGS, TARGET_KIND | RESULT | ORIGIN.
+// A word that holds several fields: VERDICT | DROP | FLAGS.
 const WORD_HEADER_LEN = DESC_HEADER_LEN >>> 2;
 const WORD_PAYLOAD_PTR = DESC_PAYLOAD_PTR >>> 2;
 const WORD_PAYLOAD_LEN = DESC_PAYLOAD_LEN >>> 2;
 const WORD_BUFFER_PTR = DESC_BUFFER_PTR >>> 2;
 const WORD_ATTACHMENT = DESC_ATTACHMENT >>> 2;
-const WORD_NETWORK = DESC_NETWORK >>> 2;
 const WORD_VERDICT = DESC_VERDICT >>> 2;
-const WORD_ENTRY = DESC_ENTRY >>> 2;
-const WORD_RESULT = DESC_TARGET_KIND >>> 2;
 const FLAGS_SHIFT = 16; // of DESC_FLAGS in its word
 const WORD_OUTER = DESC_OUTER_PORT >>> 2;
 const TOS_SHIFT = 16;
@@ -35,7 +29,7 @@ const WORD_ADDRESS = DESC_OUTER_ADDRESS >>> 2;
 const WORD_VIRTIO = DESC_VIRTIO >>> 2;
 
 /**
- * The fields that every input has; the buffer's reference count becomes 0.
+ * The fields that every input has. What the batch functions clear when a batch begins is left to them.
  * @param word index of the descriptor's first word in `u32`
  * @param bufferPtr address of its packet buffer
  * @param attachment ingress attachment, 0 from the underlay
@@ -55,11 +49,7 @@ export function writeInput(
   u32[word + WORD_PAYLOAD_LEN] = payloadLen;
   u32[word + WORD_BUFFER_PTR] = bufferPtr;
   u32[word + WORD_ATTACHMENT] = attachment;
-  u32[word + WORD_NETWORK] = 0;
   u32[word + WORD_VERDICT] = flags << FLAGS_SHIFT;
-  u32[word + WORD_ENTRY] = 0;
-  u32[word + WORD_RESULT] = 0;
-  u32[bufferPtr >>> 2] = 0;
 }
 
 /** Source port (host order), TOS and TTL of the outer header. */

@@ -3,13 +3,10 @@
 
 import { CONSTANTS } from "../layout";
 
-/** Folds a sum to 16 bits. */
+/** Folds a sum to 16 bits. Adding a word to itself, halves swapped, carries end around into the high half. */
 export function fold(sum: u64): u32 {
-  let folded = (sum >> 32) + (sum & 0xffffffff);
-  folded = (folded >> 16) + (folded & 0xffff);
-  folded = (folded >> 16) + (folded & 0xffff);
-  folded = (folded >> 16) + (folded & 0xffff);
-  return <u32>folded;
+  const half = <u32>((sum + rotl<u64>(sum, 32)) >> 32);
+  return (half + rotl<u32>(half, 16)) >> 16;
 }
 
 /**

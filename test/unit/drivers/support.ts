@@ -42,7 +42,6 @@ export function readInput(memory: SharedMemory, worker: number, index: number) {
     payloadOffset: payloadPtr - framePtr(worker, index),
     payload: hex(u8.slice(payloadPtr, payloadPtr + payloadLen)),
     buffer: word(layout.DESC_BUFFER_PTR) - bufferPtr(worker, index),
-    references: u32[bufferPtr(worker, index) >>> 2],
     attachment: word(layout.DESC_ATTACHMENT),
     networkAndGroup: word(layout.DESC_NETWORK),
     verdict: u8[at + layout.DESC_VERDICT],
