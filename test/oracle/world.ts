@@ -11,6 +11,8 @@ export interface World {
   /** Bits of the VXLAN header that must be 0, in wire order as a number; 0n ignores them, as the RFC says. */
   readonly reservedMask: bigint;
   readonly fdbCapacity: number;
+  /** A power of two. From 32,768 on the batch functions touch all buckets of a batch first. */
+  readonly fdbBuckets: number;
   readonly networks: readonly WorldNetwork[];
   readonly vteps: readonly WorldVtep[];
   readonly attachments: readonly WorldAttachment[];
@@ -81,6 +83,7 @@ export function world(fields: Partial<World>): World {
     outerChecksum: true,
     reservedMask: 0n,
     fdbCapacity: 4096,
+    fdbBuckets: 4096,
     networks: [],
     vteps: [],
     attachments: [],

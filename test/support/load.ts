@@ -9,8 +9,6 @@ import * as L from "../../dataplane-wasm/layout.js";
 import type { World, WorldNetwork, WorldVtep } from "../oracle/world.js";
 import { ip, mac, mapped } from "./bytes.js";
 
-export const FDB_BUCKETS = 4096;
-
 export class Loader {
   private lists = L.LISTS;
 
@@ -24,7 +22,7 @@ export class Loader {
   load(): void {
     const { world, view } = this;
     this.dataplane.initialise();
-    view.setUint32(L.SYSTEM_FDB_BUCKET_MASK, FDB_BUCKETS - 1, true);
+    view.setUint32(L.SYSTEM_FDB_BUCKET_MASK, world.fdbBuckets - 1, true);
     view.setUint32(L.SYSTEM_FDB_CAPACITY, world.fdbCapacity, true);
     view.setBigUint64(L.SYSTEM_FDB_SEED, 0x9e3779b97f4a7c15n, true);
     view.setUint32(L.SYSTEM_SRC_PORT_MIN, world.sourcePorts.min, true);

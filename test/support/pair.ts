@@ -12,7 +12,6 @@ import type { World } from "../oracle/world.js";
 import { concat } from "./bytes.js";
 import { decode, decodeOuter, expectBytes } from "./decode.js";
 import { Engine, type EngineOutput, type Placed } from "./engine.js";
-import { FDB_BUCKETS } from "./load.js";
 import { drainEvents, fdbText, readCounters, readFdb } from "./readings.js";
 
 const VXLAN_LEN = 8;
@@ -53,7 +52,7 @@ export class Pair {
   }
 
   sweep(): void {
-    this.engine.dataplane.fdbSweep(L.WORKER_CONTROL, 0, FDB_BUCKETS);
+    this.engine.dataplane.fdbSweep(L.WORKER_CONTROL, 0, this.engine.world.fdbBuckets);
     this.model.sweep();
   }
 

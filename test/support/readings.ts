@@ -6,7 +6,6 @@ import * as L from "../../dataplane-wasm/layout.js";
 import type { Counters, NetworkCounter, VtepCounter } from "../oracle/counters.js";
 import { hex } from "./bytes.js";
 import type { Engine } from "./engine.js";
-import { FDB_BUCKETS } from "./load.js";
 
 const NETWORK_OFFSETS: Record<NetworkCounter, number> = {
   receivedEncap: L.COUNTER_RECEIVED_ENCAP,
@@ -65,10 +64,10 @@ const KINDS = ["drop", "attachment", "vtep", "group"];
 /** Every entry in the table: `network mac` to `kind id stamp generation flags`. Twice the same key: both are named. */
 export function readFdb(engine: Engine): Record<string, string> {
   const entries: Record<string, string> = {};
-  for (let bucket = 0; bucket < FDB_BUCKETS; bucket++) {
+  for (let bucket = 0; bucket < engine.world.fdbBuckets; bucket++) {
     for (let slot = 0; slot < L.FDB_BUCKET_SLOTS; slot++) {
       const at = L.FDB + bucket * L.FDB_BUCKET_SIZE + slot * 8;
-      if (engine.view.getBigUint64(at, true) === 0n) continue;
+      if (engine.shared.u64[at / 8] === 0n) continue;
       const value = engine.view.getBigUint64(at + L.FDB_BUCKET_VALUES, true);
       const field = (shift: number, mask: number) => Number((value >> BigInt(shift)) & BigInt(mask));
       const key = `${engine.view.getUint16(at + 6, true)} ${hex(engine.shared.u8.slice(at, at + 6))}`;

@@ -115,6 +115,21 @@ describe("the access set", () => {
     expect(wrong).toBe(0);
   });
 
+  it("finds pairs whose first bucket is full", async () => {
+    // 1.3 million pairs in 131,072 buckets of 16: ten a bucket on average, so some hundred buckets overflow.
+    const { dataplane } = await Engine.create(world({}));
+    const count = 1_300_000;
+    const pair = (i: number): [number, number] => [1 + Math.floor(i / 1300), 1 + (i % 1300) * 7];
+    const all = (call: (net: number, vtep: number) => number) => {
+      let ones = 0;
+      for (let i = 0; i < count; i++) ones += call(...pair(i));
+      return ones;
+    };
+    expect(all((net, vtep) => dataplane.accessAllow(0, net, vtep))).toBe(count);
+    expect(all((net, vtep) => dataplane.accessDeny(0, net, vtep))).toBe(count);
+    expect(all((net, vtep) => dataplane.accessDeny(0, net, vtep))).toBe(0);
+  });
+
   it("forgets a VTEP that is removed, and uses its id again for another address", async () => {
     const settings = withPrefixes(["10.99.0.0/24"]);
     const { engine } = await Pair.create(settings);

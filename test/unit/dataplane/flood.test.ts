@@ -1,7 +1,15 @@
 // Flooding: more copies than there are output slots, split horizon, local switching, and the order of copies.
 
 import { describe, expect, it } from "vitest";
-import { INPUTS_MAX, OUTPUTS_MAX, SEND_FULL, SEND_OK } from "../../../dataplane-wasm/layout.js";
+import {
+  ATTACHMENT_FLAGS,
+  ATTACHMENT_SIZE,
+  ATTACHMENTS,
+  INPUTS_MAX,
+  OUTPUTS_MAX,
+  SEND_FULL,
+  SEND_OK,
+} from "../../../dataplane-wasm/layout.js";
 import { vxlan } from "../../oracle/decap.js";
 import type { EncapInput } from "../../oracle/encap.js";
 import { Model } from "../../oracle/model.js";
@@ -156,6 +164,45 @@ describe("local switching", () => {
     const outputs = pair.encap([2, 4].map((attachment) => ({ attachment, frame: reply })));
     expect(outputs.map((output) => output.target)).toEqual([1, 3]);
     pair.settle();
+  });
+});
+
+describe("an attachment that is gone", () => {
+  const gone = async (...ids: number[]) => {
+    const engine = await Engine.create(many(1, 3));
+    for (const id of ids) engine.view.setUint32(ATTACHMENTS + id * ATTACHMENT_SIZE + ATTACHMENT_FLAGS, 0, true);
+    return engine;
+  };
+  const targets = (outputs: readonly EngineOutput[]) => outputs.map((output) => `${output.kind} ${output.target}`);
+  const fromPort = (engine: Engine, frame: Uint8Array) => {
+    engine.place(0, { attachment: 1, bytes: frame }, 0);
+    return targets(engine.run("encap", 1));
+  };
+  const fromVtep = (engine: Engine, frame: Uint8Array) => {
+    engine.place(0, { bytes: vxlan(100, frame), from: "10.99.0.1" }, 8);
+    return targets(engine.run("decap", 1));
+  };
+
+  it("gets no copy of a flood", async () => {
+    const engine = await gone(2);
+    expect(fromPort(engine, frameOfLength(64, BROADCAST, HOST_A))).toEqual(["attachment 3", "vtep 1"]);
+    expect(fromVtep(engine, frameOfLength(64, BROADCAST, HOST_FAR))).toEqual(["attachment 1", "attachment 3"]);
+  });
+
+  it("leaves nobody when all are", async () => {
+    const engine = await gone(1, 2, 3);
+    expect(fromVtep(engine, frameOfLength(64, BROADCAST, HOST_FAR))).toEqual([]);
+    expect(readCounters(engine)["network 1 drop DecapNoDestination"]).toBe(1);
+  });
+
+  it("is no destination: frames to what was behind it are flooded", async () => {
+    const engine = await gone();
+    engine.place(0, { attachment: 2, bytes: frameOfLength(64, BROADCAST, HOST_B) }, 0);
+    engine.run("encap", 1);
+    expect(fromPort(engine, frameOfLength(64, HOST_B, HOST_A))).toEqual(["attachment 2"]);
+    engine.view.setUint32(ATTACHMENTS + 2 * ATTACHMENT_SIZE + ATTACHMENT_FLAGS, 0, true);
+    expect(fromPort(engine, frameOfLength(64, HOST_B, HOST_A))).toEqual(["attachment 3", "vtep 1"]);
+    expect(fromVtep(engine, frameOfLength(64, HOST_B, HOST_FAR))).toEqual(["attachment 1", "attachment 3"]);
   });
 });
 

@@ -157,6 +157,35 @@ describe("decap of an unfinished checksum", () => {
     expect(output.virtio).toEqual(PLAIN);
   });
 
+  it("believes no length that the packet does not have", async () => {
+    // Right sums for the lengths that a careless subtraction would give.
+    const tcpAt = (frame: Uint8Array, l3: number, at: number, length: number) => {
+      const [from, size] = frame[l3] >>> 4 === 4 ? [l3 + 12, 4] : [l3 + 8, 16];
+      const [src, dst] = [frame.subarray(from, from + size), frame.subarray(from + size, from + 2 * size)];
+      frame.set(be16(sum16(pseudoHeader(src, dst, PROTOCOL.tcp, length))), at + 16);
+      return frame;
+    };
+    const lying = (packet: Packet, at: number, announced: number, l4: number, length: number) => {
+      const frame = ethernet(UP, packet);
+      frame.set(be16(announced), at);
+      return tcpAt(frame, 14, l4, length);
+    };
+    const plain4 = v4(tcp(PORTS, filler(50)));
+    const chain6 = v6(tcp(PORTS, filler(50)), "right", { extensions: [options6(60)] });
+    const frames = [
+      lying(plain4, 16, 19, 34, 0xffff),
+      lying(plain4, 16, 0, 34, 0xffec),
+      lying(plain4, 16, 20 + 71, 34, 71),
+      lying(chain6, 18, 0, 62, 0xfff8),
+      lying(chain6, 18, 7, 62, 0xffff),
+      lying(chain6, 18, 8 + 71, 62, 71),
+      lying(plain4, 16, 20 + 19, 34, 19),
+    ];
+    const pair = await Pair.create(pointToPoint());
+    const outputs = pair.decap(frames.map((frame) => ({ datagram: vxlan(100, frame), from: FROM })));
+    expect(outputs.filter((output) => output.virtio.needsCsum)).toEqual([]);
+  });
+
   it("survives the ECN rewrite of the IPv4 header", async () => {
     const pair = await Pair.create(pointToPoint());
     const frame = ethernet(UP, v4(tcp(PORTS, filler(50)), "unfinished", { tos: 2 }));

@@ -26,6 +26,7 @@ function settings(ipv6: boolean, checksum: boolean): World {
     outerChecksum: checksum,
     sourcePorts: { min: 20000, max: 29999 },
     fdbCapacity: 20,
+    fdbBuckets: ipv6 ? 32768 : 4096, // the large one has a stage of its own
     networks: [
       network({ id: 1, vni: 100, mtu: 300, flood: { attachments: [1, 2, 3], vteps: [1, 2, 3] }, sources: [1, 2, 3] }),
       network({
