@@ -139,12 +139,13 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
       },
       async (call) => {
         const { vni, mac } = call.params;
-        const ports = [...tables.networks.get(vni).ports.keys()].map((name) => ({ name }));
+        const network = tables.networks.get(vni);
+        const ports = "port" in (call.body as object) ? [...network.ports.keys()].map((name) => ({ name })) : [];
         const draft = { vni, ports, fdb: [{ ...(call.body as object), mac }] };
         const rename = (path: string) => path.replace(/networks\[0\]\.fdb\[0\]\.?/g, "");
-        const { network, warnings } = checkNetwork(config, draft, rename);
-        const { created, changed } = await changes.putEntries(vni, network.fdb);
-        return answerPut(call, created > 0 ? "created" : changed > 0 ? "changed" : "unchanged", warnings);
+        const checked = checkNetwork(config, draft, rename);
+        const { created, changed } = await changes.putEntries(vni, checked.network.fdb);
+        return answerPut(call, created > 0 ? "created" : changed > 0 ? "changed" : "unchanged", checked.warnings);
       },
     ),
     route(

@@ -44,6 +44,8 @@ export async function startApi(running: Running, changes?: Changes): Promise<Api
     address: path,
     async close() {
       await app.close();
+      // Nobody waits for their answers any more, but what was begun is finished before its interfaces are taken down.
+      await changes?.stop();
       await rm(path, { force: true });
     },
   };

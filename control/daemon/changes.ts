@@ -28,6 +28,7 @@ export class Changes {
   readonly #overlay: Overlay;
   readonly #ports: PortDevices;
   #last: Promise<unknown> = Promise.resolve();
+  #isStopped = false;
 
   constructor(tables: Tables, overlay: Overlay, ports: PortDevices) {
     this.#tables = tables;
@@ -101,9 +102,18 @@ export class Changes {
     return this.#next(() => flush(this.#tables, filter));
   }
 
+  /** Refuses further changes, and waits for those that were asked for. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#last;
+  }
+
   /** Runs a change after those that were asked for before it. */
   #next<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(change);
+    const result = this.#last.then(() => {
+      if (this.#isStopped) throw new VxlaneError("ERR_NO_DAEMON", "the daemon is stopping");
+      return change();
+    });
     this.#last = result.catch(() => {});
     return result;
   }

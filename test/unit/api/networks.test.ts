@@ -292,3 +292,15 @@ it("changes that are asked for at once happen one after the other", async () => 
   expect((await api.get(`${BLUE}/vteps`)).body).toHaveLength(12);
   expect(api.devices.open.size).toBe(0);
 });
+
+it("a daemon that stops finishes what was begun, and refuses the rest", async () => {
+  await api.put(BLUE);
+  const port = { name: "a", driver: "tap", queues: 1, persistent: false } as const;
+  const begun = api.changes.putPort(100, port);
+  await Promise.resolve();
+  const [late, stopped] = [api.changes.removeNetwork(100), api.changes.stop()];
+  expect(await begun).toBe("created");
+  await expect(late).rejects.toMatchObject({ code: "ERR_NO_DAEMON" });
+  await stopped;
+  expect(await api.put(BLUE)).toMatchObject({ status: 503, body: { code: "ERR_NO_DAEMON" } });
+});
