@@ -28,8 +28,9 @@ export interface Dataplane {
   /** Learns that `key` is behind (`kind`, `id`), as a frame from there would. Returns LEARN_* (dataplane-wasm/fdb/outcome.ts) */
   fdbLearn(worker: number, key: bigint, kind: number, id: number): number;
   /**
-   * Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went. An entry
-   * that a worker kicks behind the walk escapes: who wants a network empty repeats until its counts are 0.
+   * Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went, and the
+   * bit FDB_FLUSH_BLOCKED if some are left because their bucket stayed locked. An entry that a worker kicks behind the walk
+   * escapes: who wants all to go repeats the walk (tables/kicks.ts).
    */
   fdbFlush(
     worker: number,
@@ -74,6 +75,7 @@ export const FDB_SET_FULL = 0;
 export const FDB_SET_NEW = 1;
 export const FDB_SET_CHANGED = 2;
 export const FDB_SET_BUSY = 3;
+export const FDB_FLUSH_BLOCKED = 0x80000000;
 export const FDB_NONE = 0xffffffffffffffffn;
 
 // Beside dist/control when built; tests run from the sources and use the built module too.

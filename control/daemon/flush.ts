@@ -62,8 +62,8 @@ async function flushLearned(tables: Tables, network: number, target: Target | un
     for (const { id, spec } of tables.networks) if (network === 0 || id === network) tables.flush(spec.vni);
   }
   let removed = 0;
-  for (let bucket = 0; bucket < tables.fdb.bucketCount; bucket += SLICE_BUCKETS) {
-    removed += tables.fdb.flushLearned(bucket, SLICE_BUCKETS, network, target);
+  for (const count of tables.fdb.flushLearned(network, target)) {
+    removed += count;
     await turn();
   }
   return removed;

@@ -18,10 +18,16 @@ import {
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
 import { type FdbValue, formatMac, MAC_LEN, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
-import { type Dataplane, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../dataplane.js";
+import { type Dataplane, FDB_FLUSH_BLOCKED, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import { Kicks } from "./kicks.js";
 import { networkIndex } from "./records.js";
+
+/* Our choices. */
+/** Buckets: a millisecond or two of walking. */
+const FLUSH_SLICE = 8192;
+const FLUSH_WALKS_MAX = 8;
 
 const KIND_MASK = 2 ** (64 - FDB_VALUE_KIND_SHIFT) - 1;
 
@@ -93,16 +99,32 @@ export class Fdb {
   }
 
   /**
-   * Removes learned entries of buckets `from` to `from + count - 1`, and returns how many.
+   * Removes learned entries, a slice of the table a step, and yields how many went. Walks the table again when a kick
+   * may have hidden an entry, or a bucket was locked; FLUSH_WALKS_MAX times at most, because others go on learning.
    * @param network 0: of all
    * @param target of one FDB_KIND_* and id only
    */
-  flushLearned(from: number, count: number, network: number, target?: { kind: number; id: number }): number {
+  *flushLearned(
+    network: number,
+    target?: { kind: number; id: number },
+    slice = FLUSH_SLICE,
+  ): Generator<number, void, void> {
     const rest = { generation: 0, stamp: 0 };
     const all = target === undefined ? { kind: 0, id: 0 } : { kind: KIND_MASK, id: FDB_VALUE_ID_MASK };
     const mask = packFdbValue({ ...rest, ...all, flags: FDB_FLAG_STATIC });
     const match = packFdbValue({ ...rest, kind: 0, id: 0, ...target, flags: 0 });
-    return this.#dataplane.fdbFlush(WORKER_CONTROL, from, count, network, mask, match);
+    let kicks = new Kicks(this.#views);
+    for (let walk = 0; walk < FLUSH_WALKS_MAX; walk++) {
+      let isBlocked = false;
+      kicks.beginWalk();
+      for (let bucket = 0; bucket < this.bucketCount; bucket += slice) {
+        const went = this.#dataplane.fdbFlush(WORKER_CONTROL, bucket, slice, network, mask, match);
+        isBlocked ||= (went & FDB_FLUSH_BLOCKED) !== 0;
+        yield went & ~FDB_FLUSH_BLOCKED;
+      }
+      if (!isBlocked && kicks.endWalk()) return;
+      if (isBlocked) kicks = new Kicks(this.#views);
+    }
   }
 
   /** Live entries of buckets `from` to `from + count - 1`, of one network or (0) of all, in the order of the table. */

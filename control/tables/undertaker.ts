@@ -23,7 +23,7 @@ import {
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
-import type { Dataplane } from "../dataplane.js";
+import { type Dataplane, FDB_FLUSH_BLOCKED } from "../dataplane.js";
 import type { Views } from "../memory.js";
 import type { Epochs } from "./epochs.js";
 import { Kicks } from "./kicks.js";
@@ -164,8 +164,8 @@ export class Undertaker {
         // The flush looks again under the lock, so whoever has the slot meanwhile is safe.
         const mask = isNetworkDead ? 0n : TARGET_MASK;
         const match = (BigInt(valueHigh) << 32n) & mask;
-        const removed = this.#dataplane.fdbFlush(WORKER_CONTROL, walk.nextBucket, 1, network, mask, match);
-        if (removed === 0) walk.isBlocked = true;
+        const went = this.#dataplane.fdbFlush(WORKER_CONTROL, walk.nextBucket, 1, network, mask, match);
+        if ((went & FDB_FLUSH_BLOCKED) !== 0) walk.isBlocked = true;
       }
     }
   }

@@ -22,6 +22,8 @@ const SET_FULL: u32 = 0;
 const SET_NEW: u32 = 1;
 const SET_CHANGED: u32 = 2;
 const SET_BUSY: u32 = 3;
+/* FDB_FLUSH_BLOCKED there. */
+const FLUSH_BLOCKED: u32 = 0x80000000;
 
 /**
  * Stores a value, static or learned, in the place of whatever the key had; the tag is filled in. Learned values want
@@ -79,12 +81,14 @@ export function fdbSweep(worker: u32, fromBucket: u32, bucketCount: u32): u32 {
 }
 
 /**
- * Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went. An entry
- * that a worker kicks behind the walk escapes: who wants a network empty repeats until the network's counts are 0.
+ * Removes entries of `network` (0: any) with (value & mask) == match in those buckets. Returns how many went, and
+ * FLUSH_BLOCKED with it if some are left because their bucket stayed locked. An entry that a worker kicks behind
+ * the walk escapes: KICK_SEQ tells.
  */
 export function fdbFlush(worker: u32, fromBucket: u32, bucketCount: u32, network: u32, mask: u64, match: u64): u32 {
   const end = endBucket(fromBucket, bucketCount);
   let removed: u32 = 0;
+  let blocked: u32 = 0;
   for (let bucket = FDB + <usize>fromBucket * FDB_BUCKET_SIZE; bucket < end; bucket += FDB_BUCKET_SIZE) {
     let locked = false;
     for (let i: u32 = 0; i < FDB_BUCKET_SLOTS; i++) {
@@ -92,7 +96,10 @@ export function fdbFlush(worker: u32, fromBucket: u32, bucketCount: u32, network
       if (!flushes(slot, network, mask, match)) continue;
       if (!locked) {
         locked = lockBucket(worker, bucket);
-        if (!locked) break;
+        if (!locked) {
+          blocked = FLUSH_BLOCKED;
+          break;
+        }
         if (!flushes(slot, network, mask, match)) continue;
       }
       removeEntry(slot, atomic.load<u64>(slot), atomic.load<u64>(slot, FDB_BUCKET_VALUES));
@@ -100,7 +107,7 @@ export function fdbFlush(worker: u32, fromBucket: u32, bucketCount: u32, network
     }
     if (locked) unlock(bucket);
   }
-  return removed;
+  return removed | blocked;
 }
 
 function flushes(slot: usize, network: u32, mask: u64, match: u64): bool {

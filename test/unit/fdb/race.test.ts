@@ -199,7 +199,7 @@ describe("racing threads", () => {
     for (let turn = 0; Date.now() < end; turn++) {
       if (turn % 4 === 0) table.clock += 3;
       else if (turn % 4 === 1) table.flushGeneration(1);
-      else if (turn % 4 === 2) removed += table.dataplane.fdbFlush(WORKER_CONTROL, 0, 1024, 1, 0n, 0n);
+      else if (turn % 4 === 2) removed += table.dataplane.fdbFlush(WORKER_CONTROL, 0, 1024, 1, 0n, 0n) & 0x7fffffff;
       else removed += table.sweep(WORKER_CONTROL);
       await sleep(5);
     }

@@ -1,5 +1,5 @@
-// No id is given to somebody else while an FDB entry names it, whatever workers do to the table meanwhile. The kicks and
-// the locks of other threads are made by hand here, between two slices of the walk.
+// No id is given to somebody else while an FDB entry names it, and a flush leaves nothing behind, whatever workers do to
+// the table meanwhile. The kicks and the locks of other threads are made by hand here, between two slices of a walk.
 
 import { beforeEach, expect, it } from "vitest";
 import { packFdbKey } from "../../../control/address.js";
@@ -197,4 +197,29 @@ it("walks are whole when no stripe changed in all of them", () => {
   expect(walk(2, 3, 4)).toBe(false);
   expect(walk(3, 1)).toBe(false);
   expect(walk(1, 2, 4)).toBe(true);
+});
+
+it("a flush finds what is kicked behind it", () => {
+  const { tables } = fixture;
+  const station = learnIn("upper", "10.0.0.3");
+  const target = { kind: L.FDB_KIND_VTEP, id: tables.vteps.find(address("10.0.0.3")) };
+  const flush = tables.fdb.flushLearned(network, target, bucketCount / 2);
+  expect(flush.next().value).toBe(0);
+  kick(placeOf(station), freePosition("lower"), 77);
+  expect([...flush]).toEqual([0, 1, 0]);
+  expect(entriesOf(target.id)).toBe(0);
+});
+
+it("a flush comes back to a locked bucket, and gives up in the end", () => {
+  const { tables, memory } = fixture;
+  const station = learnIn("lower", "10.0.0.3");
+  const target = { kind: L.FDB_KIND_VTEP, id: tables.vteps.find(address("10.0.0.3")) };
+  const lock = L.FDB_LOCKS / 4 + bucketOf(placeOf(station));
+  memory.u32[lock] = OTHER_WORKER + 1;
+  expect([...tables.fdb.flushLearned(network, target)]).toEqual(new Array(8).fill(0));
+  const flush = tables.fdb.flushLearned(network, target);
+  expect(flush.next().value).toBe(0);
+  memory.u32[lock] = 0;
+  expect([...flush]).toEqual([1]);
+  expect(entriesOf(target.id)).toBe(0);
 });
