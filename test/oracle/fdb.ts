@@ -28,8 +28,11 @@ export type Learned = "learned" | "moved" | "refreshed" | "static" | "conflict" 
 export class OracleFdb {
   readonly entries = new Map<string, FdbEntry>();
   readonly events: FdbEvent[] = [];
+  /** The current generation of each network: a flush of learned entries takes the next one. */
+  readonly generations: Map<number, number>;
 
   constructor(private readonly world: World) {
+    this.generations = new Map(world.networks.map(({ id, generation }) => [id, generation]));
     for (const entry of world.statics) {
       this.entries.set(`${entry.network} ${entry.mac}`, {
         network: entry.network,
@@ -58,9 +61,9 @@ export class OracleFdb {
     if (entry?.fixed) return entry.kind === kind && entry.id === id ? "static" : "conflict";
     if (!settings?.learning) return "off";
     if (entry !== undefined) {
-      const live = entry.generation === settings.generation;
+      const live = entry.generation === this.generation(network);
       const moved = entry.kind !== kind || entry.id !== id;
-      Object.assign(entry, { kind, id, stamp: now & 0xffff, generation: settings.generation });
+      Object.assign(entry, { kind, id, stamp: now & 0xffff, generation: this.generation(network) });
       if (live && !moved) return "refreshed";
       this.events.push({ event: live ? "moved" : "learned", network, mac, to });
       return live ? "moved" : "learned";
@@ -77,7 +80,7 @@ export class OracleFdb {
       fixed: false,
       own: false,
       stamp: now & 0xffff,
-      generation: settings.generation,
+      generation: this.generation(network),
     });
     this.events.push({ event: "learned", network, mac, to });
     return "learned";
@@ -89,7 +92,7 @@ export class OracleFdb {
     for (const [key, entry] of this.entries) {
       const settings = this.world.networks.find((candidate) => candidate.id === entry.network);
       if (entry.fixed || settings === undefined) continue;
-      const dead = entry.generation !== settings.generation;
+      const dead = entry.generation !== this.generation(entry.network);
       const old = settings.ageing > 0 && ((now - entry.stamp) & 0xffff) > settings.ageing;
       if (!dead && !old) continue;
       this.entries.delete(key);
@@ -102,6 +105,6 @@ export class OracleFdb {
   }
 
   private generation(network: number): number {
-    return this.world.networks.find((candidate) => candidate.id === network)?.generation ?? 0;
+    return this.generations.get(network) ?? 0;
   }
 }

@@ -56,6 +56,13 @@ export class Pair {
     this.model.sweep();
   }
 
+  /** Forgets what a network has learned, as control does it: by its next generation. */
+  flush(network: number): void {
+    const generation = ((this.model.fdb.generations.get(network) ?? 0) + 1) & 0xff;
+    this.model.fdb.generations.set(network, generation);
+    this.engine.view.setUint32(L.NETWORKS + network * L.NETWORK_SIZE + L.NETWORK_GENERATION, generation, true);
+  }
+
   /** Counters, FDB and balance. */
   settle(): void {
     const counters = readCounters(this.engine);

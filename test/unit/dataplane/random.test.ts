@@ -96,7 +96,9 @@ const datagrams = (ipv6: boolean) => {
   return fc.array(one, { minLength: 1, maxLength: 12 }).map((datagrams) => ({ datagrams }));
 };
 
-const clockStep = fc.constantFrom(1, 50, 200, 400, 65536 + 10).map((advance) => ({ advance }));
+const clockStep = fc.constantFrom(1, 50, 100, 200, 300, 400, 65536 + 10).map((advance) => ({ advance }));
+
+const flushStep = fc.constantFrom(1, 7, 300).map((flush) => ({ flush }));
 
 /** Sends fail by what is sent, so that both sides see the same failures. */
 function sender(seed: number): (output: Output) => number {
@@ -115,7 +117,8 @@ describe.each([
     const step = fc.oneof(
       { weight: 5, arbitrary: encapStep },
       { weight: 5, arbitrary: datagrams(ipv6) },
-      { weight: 1, arbitrary: clockStep },
+      { weight: 2, arbitrary: clockStep },
+      { weight: 1, arbitrary: flushStep },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), fc.nat(1000), async (steps, seed) => {
@@ -124,6 +127,7 @@ describe.each([
         pair.clock = clock;
         for (const [i, each] of steps.entries()) {
           if ("inputs" in each) pair.encap(each.inputs, sender(seed + i));
+          else if ("flush" in each) pair.flush(each.flush);
           else if ("datagrams" in each) pair.decap(each.datagrams, sender(seed + i));
           else {
             clock += each.advance;
