@@ -22,10 +22,9 @@ import {
   VTEP_COUNTER_FRAMES_DECAP,
   VTEPS_LEARNED_MAX,
   VTEPS_MAX,
-  WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
-import { type Dataplane, FDB_SET_BUSY } from "../dataplane.js";
 import type { Views } from "../memory.js";
+import type { Access } from "./access.js";
 import type { Counters } from "./counters.js";
 import type { Network } from "./types.js";
 import type { Vteps } from "./vteps.js";
@@ -45,7 +44,7 @@ const NOT_LEARNED = -1;
 
 export class LearnedVteps {
   readonly #views: Views;
-  readonly #dataplane: Dataplane;
+  readonly #access: Access;
   readonly #vteps: Vteps;
   readonly #counters: Counters;
   readonly #networks: Iterable<Network>;
@@ -59,9 +58,9 @@ export class LearnedVteps {
   #warnedAt: number | undefined;
   #nextBucket: number | undefined;
 
-  constructor(views: Views, dataplane: Dataplane, vteps: Vteps, counters: Counters, networks: Iterable<Network>) {
+  constructor(views: Views, access: Access, vteps: Vteps, counters: Counters, networks: Iterable<Network>) {
     this.#views = views;
-    this.#dataplane = dataplane;
+    this.#access = access;
     this.#vteps = vteps;
     this.#counters = counters;
     this.#networks = networks;
@@ -143,12 +142,8 @@ export class LearnedVteps {
     this.#vteps.forget(id, () => this.#deny(id));
   }
 
-  /** Only prefixes let a VTEP in that nobody names. False: the lock of the set stayed taken. */
-  #deny(vtep: number): boolean {
-    for (const { id, reach } of this.#networks) {
-      if (reach.prefixes.length === 0) continue;
-      if (this.#dataplane.accessDeny(WORKER_CONTROL, id, vtep) === FDB_SET_BUSY) return false;
-    }
-    return true;
+  /** Only prefixes let a VTEP in that nobody names. */
+  #deny(vtep: number): void {
+    for (const { id, reach } of this.#networks) if (reach.prefixes.length > 0) this.#access.deny(id, vtep);
   }
 }

@@ -6,17 +6,11 @@
 // denied after. A prefix lets workers add pairs to the access set; these are taken out when it goes, and again
 // an epoch later, because until then a worker may add one by the old list.
 
-import {
-  NETWORK_FLOOD_LIST,
-  NETWORK_PREFIXES,
-  NETWORK_SIZE,
-  NETWORKS,
-  WORKER_CONTROL,
-} from "../../dataplane-wasm/layout.js";
+import { NETWORK_FLOOD_LIST, NETWORK_PREFIXES, NETWORK_SIZE, NETWORKS } from "../../dataplane-wasm/layout.js";
 import { isHostPrefix, type Prefix, prefixContains } from "../address.js";
-import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import type { Access } from "./access.js";
 import type { Epochs } from "./epochs.js";
 import type { Lists } from "./lists.js";
 import type { SystemPrefixes } from "./prefixes.js";
@@ -28,22 +22,15 @@ export const NO_REACH: Reach = { floodVteps: [], sources: new Set(), prefixes: [
 
 export class Reaches {
   readonly #views: Views;
-  readonly #dataplane: Dataplane;
+  readonly #access: Access;
   readonly #epochs: Epochs;
   readonly #lists: Lists;
   readonly #vteps: Vteps;
   readonly #prefixes: SystemPrefixes;
 
-  constructor(
-    views: Views,
-    dataplane: Dataplane,
-    epochs: Epochs,
-    lists: Lists,
-    vteps: Vteps,
-    prefixes: SystemPrefixes,
-  ) {
+  constructor(views: Views, access: Access, epochs: Epochs, lists: Lists, vteps: Vteps, prefixes: SystemPrefixes) {
     this.#views = views;
-    this.#dataplane = dataplane;
+    this.#access = access;
     this.#epochs = epochs;
     this.#lists = lists;
     this.#vteps = vteps;
@@ -72,7 +59,7 @@ export class Reaches {
     transaction.onCommit(() => {
       this.#store(network, NETWORK_PREFIXES, reach.prefixList);
       this.#store(network, NETWORK_FLOOD_LIST, reach.floodList);
-      for (const id of old.sources) if (!reach.sources.has(id)) this.#deny(network, id);
+      for (const id of old.sources) if (!reach.sources.has(id)) this.#access.deny(network, id);
       this.#release(old);
       if (old.prefixes.length === 0) return;
       this.#prune(network, reach);
@@ -116,15 +103,11 @@ export class Reaches {
   #allow(transaction: Transaction, network: number, reach: Reach, old: Reach): void {
     for (const id of reach.sources) {
       if (old.sources.has(id)) continue;
-      if (this.#dataplane.accessAllow(WORKER_CONTROL, network, id) === 0) {
+      if (!this.#access.allow(network, id)) {
         throw new VxlaneError("ERR_LIMIT", "no room for another allowed source VTEP");
       }
-      transaction.onUndo(() => this.#deny(network, id));
+      transaction.onUndo(() => this.#access.deny(network, id));
     }
-  }
-
-  #deny(network: number, vtep: number): void {
-    this.#dataplane.accessDeny(WORKER_CONTROL, network, vtep);
   }
 
   #store(network: number, field: number, pointer: number): void {
@@ -148,7 +131,7 @@ export class Reaches {
     for (const id of this.#vteps.everyId()) {
       const address = this.#vteps.address(id);
       if (reach?.sources.has(id) || (address !== undefined && covers(reach?.prefixes ?? [], address))) continue;
-      this.#deny(network, id);
+      this.#access.deny(network, id);
     }
   }
 }

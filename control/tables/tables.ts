@@ -21,6 +21,7 @@ import {
 } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
 import type { Views } from "../memory.js";
+import { Access } from "./access.js";
 import { Ageing } from "./ageing.js";
 import { Counters } from "./counters.js";
 import { Epochs } from "./epochs.js";
@@ -74,6 +75,7 @@ export class Tables {
   readonly lists: Lists;
   readonly undertaker: Undertaker;
   readonly learnedVteps: LearnedVteps;
+  readonly #access: Access;
   readonly #ageing: Ageing;
   readonly #views: Views;
 
@@ -84,10 +86,11 @@ export class Tables {
     this.#views = views;
     this.epochs = new Epochs(views, options.workers);
     this.lists = new Lists(views);
-    this.undertaker = new Undertaker(views, dataplane, this.epochs);
+    this.#access = new Access(dataplane);
+    this.undertaker = new Undertaker(views, dataplane, this.epochs, this.#access);
     const prefixes = new SystemPrefixes(views, this.lists, this.epochs);
-    this.vteps = new Vteps(views, dataplane, this.undertaker, prefixes);
-    const reaches = new Reaches(views, dataplane, this.epochs, this.lists, this.vteps, prefixes);
+    this.vteps = new Vteps(views, dataplane, this.undertaker, prefixes, this.#access);
+    const reaches = new Reaches(views, this.#access, this.epochs, this.lists, this.vteps, prefixes);
     const registry = new Registry(reaches);
     this.fdb = new Fdb(views, dataplane);
     this.ports = new Ports(views, registry, this.fdb, this.undertaker);
@@ -95,7 +98,7 @@ export class Tables {
     this.statics = new Statics(registry, this.fdb, this.vteps);
     this.events = new Events(views);
     this.counters = new Counters(views, options.workers);
-    this.learnedVteps = new LearnedVteps(views, dataplane, this.vteps, this.counters, this.networks);
+    this.learnedVteps = new LearnedVteps(views, this.#access, this.vteps, this.counters, this.networks);
     this.#ageing = new Ageing(views, dataplane);
   }
 
@@ -115,6 +118,7 @@ export class Tables {
 
   /** Tidies up: to be called a few times a second. @param elapsedMs since the last call */
   tick(elapsedMs: number): void {
+    this.#access.settle();
     this.epochs.reclaim();
     this.undertaker.work(UNDERTAKER_BUCKETS);
     this.learnedVteps.tick();

@@ -25,6 +25,7 @@ import {
 } from "../../dataplane-wasm/layout.js";
 import { type Dataplane, FDB_FLUSH_BLOCKED } from "../dataplane.js";
 import type { Views } from "../memory.js";
+import type { Access } from "./access.js";
 import type { Epochs } from "./epochs.js";
 import { Kicks } from "./kicks.js";
 
@@ -63,16 +64,18 @@ export class Undertaker {
   readonly #views: Views;
   readonly #dataplane: Dataplane;
   readonly #epochs: Epochs;
+  readonly #access: Access;
   readonly #graves = new Map<number, Grave>();
   readonly #walkedFor = new WeakSet<Grave>();
   /** Walked for, and the epoch after it has passed. */
   readonly #ready: Grave[] = [];
   #walk: Walk | undefined;
 
-  constructor(views: Views, dataplane: Dataplane, epochs: Epochs) {
+  constructor(views: Views, dataplane: Dataplane, epochs: Epochs, access: Access) {
     this.#views = views;
     this.#dataplane = dataplane;
     this.#epochs = epochs;
+    this.#access = access;
   }
 
   /** Takes on an id that no pointer, list or set names any more; `buried` is called when it may be used again. */
@@ -121,7 +124,7 @@ export class Undertaker {
   #finish(): void {
     for (let n = 0; n < BURIALS_MAX; n++) {
       const [grave] = this.#ready;
-      if (grave === undefined) return;
+      if (grave === undefined || !this.#access.settle()) return;
       // Revived, or revived and dead again: then this is another grave's business.
       if (this.#graves.get(grave.key) === grave) {
         if (grave.buried() === false) return;

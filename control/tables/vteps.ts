@@ -31,6 +31,7 @@ import { ADDRESS_LEN, formatAddress, isMapped } from "../address.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import type { Access } from "./access.js";
 import type { SystemPrefixes } from "./prefixes.js";
 import type { Undertaker } from "./undertaker.js";
 
@@ -53,16 +54,18 @@ export class Vteps {
   readonly #dataplane: Dataplane;
   readonly #undertaker: Undertaker;
   readonly #prefixes: SystemPrefixes;
+  readonly #access: Access;
   readonly #idByText = new Map<string, number>();
   readonly #vteps = new Map<number, Vtep>();
   /** Ids that no address leads to any more, and that are not buried yet. */
   readonly #forgotten = new Set<number>();
 
-  constructor(views: Views, dataplane: Dataplane, undertaker: Undertaker, prefixes: SystemPrefixes) {
+  constructor(views: Views, dataplane: Dataplane, undertaker: Undertaker, prefixes: SystemPrefixes, access: Access) {
     this.#views = views;
     this.#dataplane = dataplane;
     this.#undertaker = undertaker;
     this.#prefixes = prefixes;
+    this.#access = access;
   }
 
   /** The id of `address`, made if absent, with one use more. @throws ERR_LIMIT, ERR_CONFLICT for a group's other TTL */
@@ -149,15 +152,16 @@ export class Vteps {
 
   /**
    * Gives a learned VTEP's id back. Its address may be learned again at once, under another id.
-   * @param deny takes the id out of every network; called when no worker can hold it any more, until it returns true
+   * @param deny takes the id out of every network; called when no worker can hold it any more
    */
-  forget(id: number, deny: () => boolean): void {
+  forget(id: number, deny: () => void): void {
     if (!this.isLearned(id) || this.#dataplane.vtepUnlink(WORKER_CONTROL, id) === 0) return;
     const vtep = this.#vteps.get(id);
     if (vtep !== undefined) this.#drop(vtep);
     this.#forgotten.add(id);
     this.#undertaker.bury("vtep", id, () => {
-      if (!deny() || !this.#free(id)) return false;
+      deny();
+      if (!this.#access.settle() || !this.#free(id)) return false;
       return this.#forgotten.delete(id);
     });
   }

@@ -222,3 +222,21 @@ describe("burial", () => {
     expect(tables.counters.network(first.id, L.COUNTER_RECEIVED_DECAP)).toBe(0);
   });
 });
+
+it("a network's id waits until the pairs are out that a held lock kept in", () => {
+  const { tables, memory } = fixture;
+  const network = tables.networks.add(spec(100, { vteps: ["10.0.0.2"] }));
+  tables.networks.add(spec(200, { vteps: ["10.0.0.2"] }));
+  tables.ports.add(100, [portSpec("a", OURS)]);
+  memory.u32[L.SYSTEM_VTEP_LOCK / 4] = 2; // worker 1 has died with it
+  tables.networks.remove(100);
+  tables.tick(0);
+  tables.tick(0);
+  expect(tables.undertaker.waiting).toBe(2);
+  memory.u32[L.SYSTEM_VTEP_LOCK / 4] = 0;
+  settle(fixture);
+  expect(tables.undertaker.waiting).toBe(0);
+  expect(tables.networks.add(spec(300, { allow: [] })).id).toBe(network.id);
+  tables.ports.add(300, [portSpec("b", OURS)]);
+  expect(receiveFrom(fixture, "10.0.0.2", 300, frame("02:00:00:00:00:02", OURS))).toHaveLength(0);
+});
