@@ -16,7 +16,7 @@ export { createBell, drainBell, ringBell } from "./eventfd.js";
 export { describeHolder, type PortHolder, whoHasUdpPort } from "./holders.js";
 export { closeFd } from "./libc.js";
 export { LinkEvents } from "./link-events.js";
-export { type Interface, type Link, type LinkAddress, listInterfaces } from "./links.js";
+export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDropped } from "./links.js";
 export { inNamespace } from "./netns.js";
 export { lookUpRoute, type Route } from "./routes.js";
 export { openTap, type Tap, type TapOptions, tapConflict } from "./tap.js";

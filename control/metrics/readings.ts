@@ -9,7 +9,6 @@ import {
   COUNTER_AGED,
   COUNTER_BYTES_DECAP,
   COUNTER_BYTES_ENCAP,
-  COUNTER_DROPS,
   COUNTER_FLOODED_DECAP,
   COUNTER_FLOODED_ENCAP,
   COUNTER_FRAMES_DECAP,
@@ -63,6 +62,9 @@ export interface VtepReading {
   readonly encap: { readonly frames: number; readonly bytes: number; readonly dropped: number };
   readonly decap: { readonly frames: number; readonly bytes: number; readonly dropped: number };
 }
+
+const labelsOf = (wanted: Direction) => DROP_LABELS.filter(({ direction }) => direction === wanted);
+const LABELS = { encap: labelsOf("encap"), decap: labelsOf("decap") };
 
 const PORT_LOST = "port_lost";
 const UNDERLAY_LOST = "underlay_lost";
@@ -118,11 +120,8 @@ function readDrops(
   lost: number,
 ): Record<string, number> {
   const dropped: Record<string, number> = {};
-  for (const label of DROP_LABELS) {
-    if (label.direction !== direction) continue;
-    const frames = tables.counters.network(network, COUNTER_DROPS + label.drop * 8);
-    if (frames > 0) dropped[label.reason] = frames;
-  }
+  const drops = tables.counters.drops(network);
+  for (const { drop, reason } of LABELS[direction]) if (drops[drop] > 0) dropped[reason] = drops[drop];
   if (lost > 0) dropped[lostReason] = (dropped[lostReason] ?? 0) + lost;
   return dropped;
 }

@@ -3,10 +3,12 @@
 //
 // They are read as numbers (u64.ts): a scrape of a thousand networks reads a hundred thousand of them.
 
+import { DROP_COUNT } from "../../dataplane-wasm/drop.js";
 import {
   BATCHES,
   BATCHES_SIZE,
   CONTEXT_BUSY_NS,
+  COUNTER_DROPS,
   NETWORK_COUNTERS,
   NETWORK_COUNTERS_SIZE,
   NETWORK_COUNTERS_WORKER,
@@ -26,6 +28,7 @@ export const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256] as const;
 export class Counters {
   readonly #views: Views;
   readonly #slots: readonly number[];
+  readonly #drops = new Float64Array(DROP_COUNT);
 
   /** @param workers how many worker slots may run; control's own counts too, because it ages entries */
   constructor(views: Views, workers: number) {
@@ -36,6 +39,19 @@ export class Counters {
   /** A COUNTER_* of a network; row 0 holds what came before the network was known. */
   network(id: number, counter: number): number {
     return this.#sum(NETWORK_COUNTERS + id * NETWORK_COUNTERS_SIZE + counter, NETWORK_COUNTERS_WORKER);
+  }
+
+  /** Frames that a network dropped, by Drop; the array is used again by the next call. Rows are mostly zeros, so those are skipped. */
+  drops(id: number): Float64Array {
+    const drops = this.#drops.fill(0);
+    for (const slot of this.#slots) {
+      const row = NETWORK_COUNTERS + id * NETWORK_COUNTERS_SIZE + COUNTER_DROPS + slot * NETWORK_COUNTERS_WORKER;
+      for (let drop = 0; drop < DROP_COUNT; drop++) {
+        const address = row + drop * 8;
+        if (this.#views.f64[address / 8] !== 0) drops[drop] += readU64(this.#views, address);
+      }
+    }
+    return drops;
   }
 
   /** A VTEP_COUNTER_* of a VTEP. */
