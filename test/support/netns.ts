@@ -25,6 +25,7 @@ const PACKAGES: Record<string, string> = {
   "ovs-vswitchd": "openvswitch-switch",
   "ovs-vsctl": "openvswitch-switch",
   "ovsdb-tool": "openvswitch-common",
+  promtool: "prometheus",
 };
 
 /** @throws with what to do, if this process may not or cannot build test networks */

@@ -1,0 +1,71 @@
+// /metrics of a running daemon: nothing for promtool to complain about, the pinned names as the outside sees them, and
+// the balance while super-frames pass: a kernel peer hands them over whole, and they count as what the wire would show.
+
+import { expect, test } from "vitest";
+import { vxlane } from "../support/daemon.js";
+import { balanceOf, sumOf } from "../support/metrics.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
+import { allTraffic, reachable, tcpOneWay } from "./traffic.js";
+
+const VNI = 100;
+const URL = "http://127.0.0.1:9479/metrics";
+const [one, two] = [overlayAddress(1), overlayAddress(2)];
+
+/** Name and type, as promised to whoever builds a dashboard on them. */
+const PINNED = {
+  vxlane_received_frames_total: "counter",
+  vxlane_frames_total: "counter",
+  vxlane_bytes_total: "counter",
+  vxlane_local_frames_total: "counter",
+  vxlane_flooded_frames_total: "counter",
+  vxlane_dropped_frames_total: "counter",
+  vxlane_vtep_frames_total: "counter",
+  vxlane_vtep_bytes_total: "counter",
+  vxlane_fdb_entries: "gauge",
+  vxlane_fdb_capacity: "gauge",
+  vxlane_fdb_events_total: "counter",
+  vxlane_worker_batch_frames: "histogram",
+  vxlane_worker_busy_ratio: "gauge",
+  vxlane_worker_restarts_total: "counter",
+  vxlane_events_lost_total: "counter",
+  vxlane_build_info: "gauge",
+};
+
+test("promtool finds nothing to say after traffic of all kinds", async () => {
+  const [a, b] = await twoHosts(await createLab("promtool"));
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await allTraffic(ours, kernel);
+  const text = await a.agent.call("httpGet", URL);
+  expect(await a.ns.run("promtool", ["check", "metrics"], { input: text })).toBe("");
+  const types = [...text.matchAll(/^# TYPE (vxlane_\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
+  expect(Object.fromEntries(types)).toEqual(PINNED);
+  expect(text).toContain("process_cpu_seconds_total");
+  expect(text).not.toContain("nodejs_active_handles_total");
+  const ratio = sumOf(await ours.daemon.metrics(), "vxlane_worker_busy_ratio");
+  expect(ratio).toBeGreaterThan(0);
+});
+
+test("a super-frame counts as its segments", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(kernel, ours);
+  const BYTES = 20_000_000;
+  const before = await ours.daemon.metrics();
+  await tcpOneWay(kernel, ours, 4, BYTES);
+  await ours.daemon.expectBalance();
+  const after = await ours.daemon.metrics();
+  const grown = (name: string) => {
+    const labels = { vni: VNI, direction: "decap" };
+    return sumOf(after, name, labels) - sumOf(before, name, labels);
+  };
+  // An MTU of 1450 leaves 1398 for data beside IPv4, TCP and time stamps; each segment has 66 bytes of headers.
+  const [frames, bytes] = [grown("vxlane_frames_total"), grown("vxlane_bytes_total")];
+  expect(frames).toBeGreaterThanOrEqual(Math.floor(BYTES / 1398));
+  expect(bytes / frames, "bytes a frame").toBeLessThanOrEqual(1464);
+  expect(bytes).toBeGreaterThanOrEqual(BYTES + 66 * Math.floor(BYTES / 1398));
+  const batches = sumOf(after, "vxlane_worker_batch_frames_sum") - sumOf(before, "vxlane_worker_batch_frames_sum");
+  const received = balanceOf(after).map((balance) => balance.received);
+  expect(batches, "what workers took in: whole super-frames").toBeLessThan(received[0] + received[1]);
+});
