@@ -56,7 +56,7 @@ function operation(each: Route): object {
   const { method, path, summary, description, body, answers, isList } = each;
   const parameters = [...pathParameters(path), ...queryParameters(each)];
   return {
-    operationId: `${method.toLowerCase()}${path.replace(/[^a-z]+(\w?)/gi, (_, letter: string) => letter.toUpperCase())}`,
+    operationId: `${method.toLowerCase()}${path.replace("/v1", "").replace(/[^a-z]+(\w?)/gi, (_, letter: string) => letter.toUpperCase())}`,
     summary,
     ...(description === undefined ? {} : { description }),
     ...(parameters.length === 0 ? {} : { parameters }),

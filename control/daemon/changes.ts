@@ -5,7 +5,7 @@
 // the next change may use its name.
 
 import { setImmediate as turn } from "node:timers/promises";
-import { FDB_FLAG_OWN, FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
+import { FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
 import { formatAddress, formatMac, formatPrefix, parseAddress, parseMac } from "../address.js";
 import type { NetworkConfig, PortConfig, StaticEntry } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
@@ -19,9 +19,6 @@ import { type NetworkChange, type Overlay, staticChanges } from "./overlay.js";
 import type { PortDevices } from "./port-devices.js";
 
 export type Outcome = "created" | "changed" | "unchanged";
-
-/* Our choice: a millisecond or two of walking. */
-const SLICE_BUCKETS = 8192;
 
 export class Changes {
   readonly #tables: Tables;
@@ -133,19 +130,14 @@ export class Changes {
   async #entriesBeside(network: Network, wanted: readonly StaticEntry[]): Promise<Uint8Array[]> {
     const { fdb } = this.#tables;
     const stays = new Set(wanted.map(({ mac }) => mac));
-    const gone: Uint8Array[] = [];
-    for (let bucket = 0; bucket < fdb.bucketCount; bucket += SLICE_BUCKETS) {
-      for (const entry of fdb.entries(bucket, SLICE_BUCKETS, network.id)) {
-        if (isForeignStatic(entry) && !stays.has(formatMac(entry.mac))) gone.push(entry.mac);
-      }
-      await turn();
-    }
-    return gone;
+    const gone = new Map<string, Uint8Array>();
+    const meet = ({ mac }: FdbEntry) => {
+      const text = formatMac(mac);
+      if (!stays.has(text)) gone.set(text, mac);
+    };
+    for (const _ of fdb.meetStatics(network.id, meet)) await turn();
+    return [...gone.values()];
   }
-}
-
-function isForeignStatic({ flags }: FdbEntry): boolean {
-  return (flags & FDB_FLAG_STATIC) !== 0 && (flags & FDB_FLAG_OWN) === 0;
 }
 
 function outcomeOf(isChanged: boolean): Outcome {

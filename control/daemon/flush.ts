@@ -3,8 +3,8 @@
 // main thread answers others in between.
 
 import { setImmediate as turn } from "node:timers/promises";
-import { FDB_FLAG_OWN, FDB_FLAG_STATIC, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "../../dataplane-wasm/layout.js";
-import { parseAddress } from "../address.js";
+import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "../../dataplane-wasm/layout.js";
+import { formatMac, parseAddress } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import type { FdbEntry } from "../tables/fdb.js";
 import type { StaticTarget } from "../tables/statics.js";
@@ -24,9 +24,6 @@ interface Target {
   readonly kind: number;
   readonly id: number;
 }
-
-/* Our choice: a millisecond or two of walking. */
-const SLICE_BUCKETS = 8192;
 
 /**
  * Returns how many entries went, those that had aged and were not swept yet included. Ports' own MACs stay.
@@ -70,22 +67,19 @@ async function flushLearned(tables: Tables, network: number, target: Target | un
 }
 
 async function flushStatic(tables: Tables, network: number, target: Target | undefined): Promise<number> {
-  const byNetwork = new Map<number, FdbEntry[]>();
-  for (let bucket = 0; bucket < tables.fdb.bucketCount; bucket += SLICE_BUCKETS) {
-    for (const entry of tables.fdb.entries(bucket, SLICE_BUCKETS, network)) {
-      if (!isWanted(entry, target)) continue;
-      const entries = byNetwork.get(entry.network) ?? [];
-      byNetwork.set(entry.network, entries);
-      entries.push(entry);
-    }
-    await turn();
-  }
+  const byNetwork = new Map<number, Map<string, FdbEntry>>();
+  const meet = (entry: FdbEntry) => {
+    if (target !== undefined && (target.kind !== entry.kind || target.id !== entry.id)) return;
+    const entries = byNetwork.get(entry.network) ?? new Map<string, FdbEntry>();
+    byNetwork.set(entry.network, entries.set(formatMac(entry.mac), entry));
+  };
+  for (const _ of tables.fdb.meetStatics(network, meet)) await turn();
   return atomically((steps) => {
     let removed = 0;
     for (const [id, entries] of byNetwork) {
       const vni = tables.networks.byId(id)?.spec.vni;
       if (vni === undefined) continue; // it went, and its entries wait for the undertaker
-      const before = entries.flatMap((entry) => describe(tables, entry) ?? []);
+      const before = [...entries.values()].flatMap((entry) => describe(tables, entry) ?? []);
       removed += tables.statics.apply(
         vni,
         before.map(({ mac }) => ({ mac })),
@@ -94,11 +88,6 @@ async function flushStatic(tables: Tables, network: number, target: Target | und
     }
     return removed;
   });
-}
-
-function isWanted({ flags, kind, id }: FdbEntry, target: Target | undefined): boolean {
-  if ((flags & FDB_FLAG_STATIC) === 0 || (flags & FDB_FLAG_OWN) !== 0) return false;
-  return target === undefined || (target.kind === kind && target.id === id);
 }
 
 /** Undefined if what it pointed to is gone. */

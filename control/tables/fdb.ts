@@ -8,6 +8,7 @@ import {
   FDB_BUCKET_SIZE,
   FDB_BUCKET_SLOTS,
   FDB_BUCKET_VALUES,
+  FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
   FDB_VALUE_ID_MASK,
   FDB_VALUE_KIND_SHIFT,
@@ -28,6 +29,8 @@ import { networkIndex } from "./records.js";
 /** Buckets: a millisecond or two of walking. */
 const FLUSH_SLICE = 8192;
 const FLUSH_WALKS_MAX = 8;
+/** Buckets, read in JavaScript: about a millisecond. */
+const MEET_SLICE = 2048;
 
 const KIND_MASK = 2 ** (64 - FDB_VALUE_KIND_SHIFT) - 1;
 
@@ -124,6 +127,25 @@ export class Fdb {
       }
       if (!isBlocked && kicks.endWalk()) return;
       if (isBlocked) kicks = new Kicks(this.#views);
+    }
+  }
+
+  /**
+   * Meets every static entry (but ports' own MACs) that stays where it points, a slice of the table a step; walks again
+   * when a kick may have hidden one, so that some are met twice. @param network 0: of all
+   */
+  *meetStatics(network: number, meet: (entry: FdbEntry) => void, slice = MEET_SLICE): Generator<void, void, void> {
+    const kicks = new Kicks(this.#views);
+    for (let walk = 0; walk < FLUSH_WALKS_MAX; walk++) {
+      kicks.beginWalk();
+      for (let bucket = 0; bucket < this.bucketCount; bucket += slice) {
+        this.visit(bucket, slice, network, (place) => {
+          const isWanted = (place.flags & FDB_FLAG_STATIC) !== 0 && (place.flags & FDB_FLAG_OWN) === 0;
+          if (isWanted) meet({ ...place, mac: place.mac.slice() });
+        });
+        yield;
+      }
+      if (kicks.endWalk()) return;
     }
   }
 
