@@ -8,7 +8,7 @@ import { type DaemonOptions, socketOf } from "../options.js";
 import type { Candidate } from "./complete.js";
 
 /* Our choices. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 1000;
 const CANDIDATES_MAX = 1000;
 
 /** @param kind the name of an argument, as in `<vni>`. @param network that the line names, if it does */
