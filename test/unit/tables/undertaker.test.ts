@@ -223,3 +223,31 @@ it("a flush comes back to a locked bucket, and gives up in the end", () => {
   expect([...flush]).toEqual([1]);
   expect(entriesOf(target.id)).toBe(0);
 });
+
+it("a flushed entry that is kicked past every sweep does not come to life when the generation wraps", () => {
+  const { tables } = fixture;
+  const station = learnIn("upper", "10.0.0.3");
+  let position = placeOf(station);
+  let wasRevived = false;
+  const flush = (times: number) => {
+    for (let n = 0; n < times; n++) {
+      tables.flush(100);
+      const live = [...tables.fdb.entries(0, bucketCount, network)];
+      wasRevived ||= live.some((entry) => entry.mac.join() === mac(station).join());
+    }
+  };
+  const escapeLap = () => {
+    for (const half of ["lower", "upper"] as const) {
+      tables.tick(5000); // half of the table
+      const to = freePosition(half);
+      kick(position, to, 77);
+      position = to;
+    }
+  };
+  for (const times of [1, 200, 60]) {
+    flush(times);
+    escapeLap();
+    escapeLap();
+  }
+  expect(wasRevived).toBe(false);
+});
