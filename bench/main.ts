@@ -10,10 +10,11 @@ import { allHold, type Finished, toJson, toMarkdown, toText } from "./report.js"
 import { Run, type Scenario, type Settings } from "./scenario.js";
 import { hotpath } from "./scenarios/hotpath.js";
 import { learning } from "./scenarios/learning.js";
+import { metrics } from "./scenarios/metrics.js";
 import { path } from "./scenarios/path.js";
 import { start } from "./scenarios/start.js";
 
-const SCENARIOS: readonly Scenario[] = [hotpath, learning, path, start];
+const SCENARIOS: readonly Scenario[] = [hotpath, learning, path, start, metrics];
 
 const USAGE = `usage: npm run bench -- [options] NAME…
 
