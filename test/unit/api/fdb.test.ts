@@ -1,6 +1,7 @@
 // FDB entries over the API: one by one, many at once, flushed.
 
 import { beforeEach, describe, expect, it } from "vitest";
+import * as L from "../../../dataplane-wasm/layout.js";
 import { BROADCAST, frame, receiveFrom, sendInto } from "../tables/fixture.js";
 import { Api } from "./fixture.js";
 
@@ -228,6 +229,19 @@ describe("a flush", () => {
     const before = api.state();
     expect((await flush(filter)).status).toBe(status);
     expect(api.state()).toEqual(before);
+  });
+
+  it("walks again when a worker kicks entries, and counts each once", async () => {
+    const { memory, tables } = api.fixture;
+    let met = 0;
+    for (const _ of tables.fdb.meetStatics(0, () => met++)) {
+      if (met > 0 && met < 4) Atomics.add(memory.u32, L.KICK_SEQ / 4, 2);
+    }
+    expect(met).toBe(6); // all three twice
+    const timer = setInterval(() => Atomics.add(memory.u32, L.KICK_SEQ / 4, 2), 0);
+    const { body } = await flush({ kind: "static" });
+    clearInterval(timer);
+    expect(body).toEqual({ removed: 3 });
   });
 
   it("finds what was learned from a port", async () => {

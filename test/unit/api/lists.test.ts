@@ -98,9 +98,17 @@ describe("a list", () => {
   });
 
   it("ends when its network goes, and shows nobody else's entries", async () => {
+    api = await Api.create({ fdbCapacity: 400_000 });
+    await api.put("/v1/networks/100", { fdb: [{ mac: macOf(1), vtep: "10.0.0.2" }] });
+    const { tables } = api.fixture;
+    const { id } = tables.networks.get(100);
     const answer = api.get(FDB);
+    for (let n = 0; n < 5; n++) await turn();
     await api.delete("/v1/networks/100");
-    await api.put("/v1/networks/400", { fdb: [{ mac: macOf(1), vtep: "10.0.0.7" }] });
+    for (let n = 0; n < 4; n++) api.state();
+    const fdb = Array.from({ length: 200 }, (_, n) => ({ mac: macOf(n), vtep: "10.0.0.7" }));
+    await api.put("/v1/networks/400", { fdb });
+    expect(tables.networks.get(400).id, "the id of the network that went").toBe(id);
     for (const entry of (await answer).body) expect(entry.vtep).not.toBe("10.0.0.7");
   });
 

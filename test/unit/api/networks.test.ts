@@ -1,10 +1,11 @@
 // Networks, their ports and their flood lists, changed while they are there.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { SyscallError } from "../../../control/linux/index.js";
 import { Drop } from "../../../dataplane-wasm/drop.js";
 import * as L from "../../../dataplane-wasm/layout.js";
-import { BROADCAST, frame, receiveFrom, sendInto } from "../tables/fixture.js";
+import { BROADCAST, frame, receiveFrom, sendInto, setWorker } from "../tables/fixture.js";
 import { Api, DEFAULT_MTU } from "./fixture.js";
 
 const [OURS, THEIRS] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
@@ -291,6 +292,16 @@ it("changes that are asked for at once happen one after the other", async () => 
   ]);
   expect((await api.get(`${BLUE}/vteps`)).body).toHaveLength(12);
   expect(api.devices.open.size).toBe(0);
+});
+
+it("a change waits until what the one before it took away is gone", async () => {
+  await api.put(BLUE, { ports: [{ name: "a" }] });
+  setWorker(api.fixture, "running");
+  const answers = Promise.all([api.delete(BLUE), api.put(BLUE, { ports: [{ name: "a" }] })]);
+  await sleep(30);
+  expect(api.devices.open.size, "a worker may still hold it").toBe(1);
+  setWorker(api.fixture, "asleep");
+  expect((await answers).map(({ status }) => status)).toEqual([204, 201]);
 });
 
 it("a daemon that stops finishes what was begun, and refuses the rest", async () => {
