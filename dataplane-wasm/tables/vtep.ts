@@ -48,16 +48,16 @@ function indexSlot(address: usize): u32 {
   return <u32>(x >> 40) & (VTEP_INDEX_SLOTS - 1);
 }
 
-/** The record of an id, 0 if there is none. */
+/** The record of an id, 0 if there is none. A plain load: an aligned word is never torn, and the record is reached through it. */
 export function vtepRecord(vtep: u32): usize {
-  return atomic.load<u32>(VTEP_POINTERS + (vtep << 2));
+  return load<u32>(VTEP_POINTERS + (vtep << 2));
 }
 
 /** The id of the 16-byte address at `address`, or 0. */
 export function vtepFind(address: usize): u32 {
   let slot = indexSlot(address);
   for (let n: u32 = 0; n < VTEP_INDEX_SLOTS; n++) {
-    const vtep = atomic.load<u32>(VTEP_INDEX + (slot << 2));
+    const vtep = load<u32>(VTEP_INDEX + (slot << 2));
     if (vtep === 0) return 0;
     if (vtep !== VTEP_INDEX_DELETED) {
       const record = vtepRecord(vtep);
