@@ -35,7 +35,7 @@ const IDLE_S = 300;
 const WARNING_S = 60;
 /** All ids within eight seconds of ticks. */
 const IDS_A_TICK = 512;
-/** One to two milliseconds of walking. */
+/** Five milliseconds of walking a table that is half full. */
 const BUCKETS_A_TICK = 32768;
 /** Forgotten at once. */
 const IDLE_MAX = 1024;

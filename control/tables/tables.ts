@@ -41,7 +41,7 @@ import { Vteps } from "./vteps.js";
 /* Our choices. */
 /** As many as a four-slot bucket half full makes; fewer would leave kicks no room. */
 const FDB_BUCKETS_MIN = 1024;
-/** One to two milliseconds of walking. */
+/** Five milliseconds of walking a table that is half full. */
 const UNDERTAKER_BUCKETS = 32768;
 
 export interface TablesOptions {

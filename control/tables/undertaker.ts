@@ -19,7 +19,6 @@ import {
   FDB_KIND_VTEP,
   FDB_VALUE_ID_MASK,
   FDB_VALUE_ID_SHIFT,
-  FDB_VALUE_KIND_SHIFT,
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
@@ -55,8 +54,7 @@ const BURIALS_MAX = 128;
 const KEY_KINDS = { network: 16, attachment: FDB_KIND_ATTACHMENT, vtep: FDB_KIND_VTEP } as const;
 const graveKey = (kind: number, id: number) => kind * (FDB_VALUE_ID_MASK + 1) + id;
 
-/* Kind and id in a value's high half. */
-const HIGH_KIND_SHIFT = FDB_VALUE_KIND_SHIFT - 32;
+/** Of the id in a value's high half; the kind follows it. */
 const HIGH_ID_SHIFT = FDB_VALUE_ID_SHIFT - 32;
 const TARGET_MASK = 0xffffff0000000000n;
 
@@ -153,6 +151,11 @@ export class Undertaker {
   #removeEntries(walk: Walk, end: number): void {
     const { u32 } = this.#views;
     const { keys } = walk;
+    // Neighbours often agree, and asking a Set is dear.
+    let lastNetwork = 0;
+    let isNetworkDead = false;
+    let lastTarget = 0;
+    let isTargetDead = false;
     for (; walk.nextBucket < end && !walk.isBlocked; walk.nextBucket++) {
       const bucketPtr = FDB + walk.nextBucket * FDB_BUCKET_SIZE;
       for (let slot = 0; slot < FDB_BUCKET_SLOTS; slot++) {
@@ -161,9 +164,12 @@ export class Undertaker {
         if (keyHigh === 0) continue;
         const valueHigh = Atomics.load(u32, (keyPtr + FDB_BUCKET_VALUES) / 4 + 1);
         const network = keyHigh >>> 16;
-        const isNetworkDead = keys.has(graveKey(KEY_KINDS.network, network));
-        const id = (valueHigh >>> HIGH_ID_SHIFT) & FDB_VALUE_ID_MASK;
-        if (!isNetworkDead && !keys.has(graveKey(valueHigh >>> HIGH_KIND_SHIFT, id))) continue;
+        const target = valueHigh >>> HIGH_ID_SHIFT; // kind 4 | id 20, as graveKey has it
+        if (network !== lastNetwork) isNetworkDead = keys.has(graveKey(KEY_KINDS.network, network));
+        if (target !== lastTarget) isTargetDead = keys.has(target);
+        lastNetwork = network;
+        lastTarget = target;
+        if (!isNetworkDead && !isTargetDead) continue;
         // The flush looks again under the lock, so whoever has the slot meanwhile is safe.
         const mask = isNetworkDead ? 0n : TARGET_MASK;
         const match = (BigInt(valueHigh) << 32n) & mask;
