@@ -13,7 +13,7 @@ import type { Running } from "../daemon/running.js";
 import { BATCH_BOUNDS } from "../tables/counters.js";
 import { type Direction, DROP_LABELS } from "./labels.js";
 import { type NetworkReading, readNetworks, readVteps, type VtepReading } from "./readings.js";
-import { Kept, type LabelText, labelText, NetworkLabels } from "./series.js";
+import { Kept, NetworkSeries, seriesOf, VtepSeries } from "./series.js";
 
 /* Our choice: prom-client's own 10 ms would wake an idle daemon a hundred times a second. */
 const EVENT_LOOP_PRECISION_MS = 500;
@@ -23,35 +23,22 @@ const REFUSED = ["nodejs_active_handles_total", "nodejs_active_requests_total", 
 
 const DIRECTIONS: readonly Direction[] = ["encap", "decap"];
 
-const KINDS = ["learned", "static"] as const;
-const EVENTS = ["learned", "moved", "aged", "limit"] as const;
+/** Adds the lines of one metric. */
+type Write = (lines: string[]) => void;
 
-interface Sample {
-  readonly value: number;
-  readonly labels?: LabelText;
-  /** For the series of a histogram. */
-  readonly metricName?: string;
-}
-
-interface Labelled<Reading, L> {
+interface Read<Reading, Series> {
   readonly reading: Reading;
-  readonly labels: L;
+  readonly series: Series;
 }
 
 export class Metrics {
   readonly #running: Running;
   readonly #registry = new Registry();
-  readonly #networkLabels = new Kept((vni) => new NetworkLabels(vni));
-  readonly #vtepLabels = new Kept(
-    (vtep): Record<Direction, LabelText> => ({
-      encap: labelText({ vtep, direction: "encap" }),
-      decap: labelText({ vtep, direction: "decap" }),
-    }),
-  );
-  #networks: Labelled<NetworkReading, NetworkLabels>[] = [];
-  #vteps: Labelled<VtepReading, Record<Direction, LabelText>>[] = [];
-  /** Each writes the text of one metric. */
-  readonly #own: (() => string)[] = [];
+  readonly #own: Write[] = [];
+  readonly #networkSeries = new Kept((vni) => new NetworkSeries(vni));
+  readonly #vtepSeries = new Kept((vtep) => new VtepSeries(vtep));
+  #networks: Read<NetworkReading, NetworkSeries>[] = [];
+  #vteps: Read<VtepReading, VtepSeries>[] = [];
 
   constructor(running: Running) {
     this.#running = running;
@@ -69,119 +56,124 @@ export class Metrics {
 
   /** The text of a scrape. */
   async collect(): Promise<string> {
-    this.#networkLabels.turn();
-    this.#vtepLabels.turn();
+    this.#networkSeries.turn();
+    this.#vtepSeries.turn();
     this.#networks = Array.from(readNetworks(this.#running), (reading) => {
-      return { reading, labels: this.#networkLabels.get(reading.vni === undefined ? "" : String(reading.vni)) };
+      return { reading, series: this.#networkSeries.get(reading.vni === undefined ? "" : String(reading.vni)) };
     });
     this.#vteps = Array.from(readVteps(this.#running), (reading) => {
-      return { reading, labels: this.#vtepLabels.get(reading.address) };
+      return { reading, series: this.#vtepSeries.get(reading.address) };
     });
-    const own = this.#own.map((write) => write()).join("\n\n");
-    return `${own}\n\n${await this.#registry.metrics()}`;
+    const lines: string[] = [];
+    for (const write of this.#own) write(lines);
+    lines.push(await this.#registry.metrics());
+    return lines.join("\n");
   }
 
-  #add(type: "counter" | "gauge" | "histogram", name: string, help: string, samples: () => Iterable<Sample>): void {
-    const head = `# HELP ${name} ${help}\n# TYPE ${name} ${type}`;
-    this.#own.push(() => {
-      let text = head;
-      for (const { value, labels = "", metricName = name } of samples()) text += `\n${metricName}${labels} ${value}`;
-      return text;
+  #add(type: "counter" | "gauge" | "histogram", name: string, help: string, write: Write): void {
+    const head = [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`];
+    this.#own.push((lines) => {
+      lines.push(...head);
+      write(lines);
+      lines.push("");
     });
   }
 
   #addNetworks(): void {
-    const both = (key: "received" | "frames" | "bytes" | "flooded") => () =>
-      this.#networks.flatMap(({ reading, labels }) =>
-        DIRECTIONS.map((direction) => ({
-          value: reading[direction][key],
-          labels: labels.directions[direction],
-        })),
-      );
-    const known = () => this.#networks.filter(({ reading }) => reading.vni !== undefined);
+    const both =
+      (key: "received" | "frames" | "bytes" | "flooded"): Write =>
+      (lines) => {
+        for (const { reading, series } of this.#networks) {
+          lines.push(series[key].encap + reading.encap[key], series[key].decap + reading.decap[key]);
+        }
+      };
+    const known = (write: (read: Read<NetworkReading, NetworkSeries>, lines: string[]) => void): Write => {
+      return (lines) => {
+        for (const read of this.#networks) if (read.reading.vni !== undefined) write(read, lines);
+      };
+    };
     this.#add("counter", "vxlane_received_frames_total", "Frames received.", both("received"));
     this.#add("counter", "vxlane_frames_total", "Frames forwarded through the tunnel.", both("frames"));
     this.#add("counter", "vxlane_bytes_total", "Bytes of those: inner Ethernet frames without FCS.", both("bytes"));
-    this.#add("counter", "vxlane_local_frames_total", "Frames switched between ports of this VTEP.", () =>
-      known().map(({ reading, labels }) => ({ value: reading.local, labels: labels.vni })),
-    );
+    const local = known(({ reading, series }, lines) => lines.push(series.local + reading.local));
+    this.#add("counter", "vxlane_local_frames_total", "Frames switched between ports of this VTEP.", local);
     this.#add("counter", "vxlane_flooded_frames_total", "Forwarded frames that were flooded.", both("flooded"));
-    this.#add("counter", "vxlane_dropped_frames_total", "Frames dropped.", () =>
-      this.#networks.flatMap((network) => [...dropSamples(network)]),
-    );
-    this.#add("gauge", "vxlane_fdb_entries", "Entries of the forwarding database.", () =>
-      known().flatMap(({ reading, labels }) =>
-        KINDS.map((kind) => ({ value: reading.fdb[kind], labels: labels.kinds[kind] })),
-      ),
-    );
-    this.#add("counter", "vxlane_fdb_events_total", "Changes of the forwarding database by traffic and time.", () =>
-      known().flatMap(({ reading, labels }) =>
-        EVENTS.map((event) => ({ value: reading.events[event], labels: labels.events[event] })),
-      ),
-    );
+    this.#add("counter", "vxlane_dropped_frames_total", "Frames dropped.", (lines) => {
+      for (const read of this.#networks) writeDrops(read, lines);
+    });
+    const entries = known(({ reading: { fdb }, series }, lines) => {
+      lines.push(series.fdb.learned + fdb.learned, series.fdb.static + fdb.static);
+    });
+    this.#add("gauge", "vxlane_fdb_entries", "Entries of the forwarding database.", entries);
+    const events = known(({ reading, series }, lines) => {
+      const { learned, moved, aged, limit } = reading.events;
+      lines.push(series.events.learned + learned, series.events.moved + moved);
+      lines.push(series.events.aged + aged, series.events.limit + limit);
+    });
+    this.#add("counter", "vxlane_fdb_events_total", "Changes of the forwarding database by traffic and time.", events);
   }
 
   #addVteps(): void {
-    const both = (key: "frames" | "bytes") => () =>
-      this.#vteps.flatMap(({ reading, labels }) =>
-        DIRECTIONS.map((direction) => ({ value: reading[direction][key], labels: labels[direction] })),
-      );
+    const both =
+      (key: "frames" | "bytes"): Write =>
+      (lines) => {
+        for (const { reading, series } of this.#vteps) {
+          lines.push(series[key].encap + reading.encap[key], series[key].decap + reading.decap[key]);
+        }
+      };
     this.#add("counter", "vxlane_vtep_frames_total", "Frames to and from a VTEP, flooded copies too.", both("frames"));
     this.#add("counter", "vxlane_vtep_bytes_total", "Bytes of those: inner frames without FCS.", both("bytes"));
   }
 
   #addWorkers(): void {
     const { workers, tables } = this.#running;
-    const each = (read: (worker: number) => number) => () =>
-      Array.from({ length: workers.count }, (_, worker) => ({
-        value: read(worker),
-        labels: labelText({ worker: String(worker) }),
-      }));
+    const each =
+      (name: string, read: (worker: number) => number): Write =>
+      (lines) => {
+        for (let worker = 0; worker < workers.count; worker++) {
+          lines.push(seriesOf(name, { worker: String(worker) }) + read(worker));
+        }
+      };
     const batches = "vxlane_worker_batch_frames";
-    this.#add("histogram", batches, "Frames in a batch.", function* (): Generator<Sample> {
+    this.#add("histogram", batches, "Frames in a batch.", (lines) => {
       const { buckets, sum } = tables.counters.batches();
       let upTo = 0;
       for (const [index, bound] of BATCH_BOUNDS.entries()) {
         upTo += buckets[index];
-        yield { value: upTo, labels: labelText({ le: String(bound) }), metricName: `${batches}_bucket` };
+        lines.push(seriesOf(`${batches}_bucket`, { le: String(bound) }) + upTo);
       }
       // The workers go on meanwhile: a count that was read apart could be less than a bucket.
-      yield { value: upTo, labels: labelText({ le: "+Inf" }), metricName: `${batches}_bucket` };
-      yield { value: sum, metricName: `${batches}_sum` };
-      yield { value: upTo, metricName: `${batches}_count` };
+      lines.push(seriesOf(`${batches}_bucket`, { le: "+Inf" }) + upTo);
+      lines.push(seriesOf(`${batches}_sum`) + sum, seriesOf(`${batches}_count`) + upTo);
     });
-    const busy = each((worker) => workers.busyRatio(worker));
-    this.#add("gauge", "vxlane_worker_busy_ratio", "Share of the last whole second that a worker did not wait.", busy);
-    const restarts = each((worker) => workers.restarts(worker));
-    this.#add("counter", "vxlane_worker_restarts_total", "Restarts of a worker after a failure.", restarts);
+    const ratio = "vxlane_worker_busy_ratio";
+    const busy = each(ratio, (worker) => workers.busyRatio(worker));
+    this.#add("gauge", ratio, "Share of the last whole second that a worker did not wait.", busy);
+    const restarts = "vxlane_worker_restarts_total";
+    const restarted = each(restarts, (worker) => workers.restarts(worker));
+    this.#add("counter", restarts, "Restarts of a worker after a failure.", restarted);
   }
 
   #addSystem(): void {
     const { tables } = this.#running;
-    const one = (read: () => number) => () => [{ value: read() }];
-    this.#add(
-      "gauge",
-      "vxlane_fdb_capacity",
-      "Entries that the forwarding database may hold.",
-      one(() => tables.fdbCapacity),
-    );
-    const lost = one(() => tables.events.lost);
-    this.#add("counter", "vxlane_events_lost_total", "Events that found their ring full.", lost);
-    const labels = labelText({ version: version(), node: process.versions.node });
-    this.#add("gauge", "vxlane_build_info", "Always 1; the labels tell.", () => [{ value: 1, labels }]);
+    const one = (type: "counter" | "gauge", name: string, help: string, read: () => number) => {
+      this.#add(type, name, help, (lines) => lines.push(seriesOf(name) + read()));
+    };
+    one("gauge", "vxlane_fdb_capacity", "Entries that the forwarding database may hold.", () => tables.fdbCapacity);
+    one("counter", "vxlane_events_lost_total", "Events that found their ring full.", () => tables.events.lost);
+    const info = seriesOf("vxlane_build_info", { version: version(), node: process.versions.node });
+    this.#add("gauge", "vxlane_build_info", "Always 1; the labels tell.", (lines) => lines.push(`${info}1`));
   }
 }
 
-function* dropSamples({ reading, labels }: Labelled<NetworkReading, NetworkLabels>): Generator<Sample> {
+function writeDrops({ reading, series }: Read<NetworkReading, NetworkSeries>, lines: string[]): void {
   for (const direction of DIRECTIONS) {
     const { dropped } = reading[direction];
-    for (const [reason, value] of Object.entries(dropped)) {
-      yield { value, labels: labels.dropped(direction, reason) };
-    }
+    for (const reason of Object.keys(dropped)) lines.push(series.dropped(direction, reason) + dropped[reason]);
   }
   if (reading.vni !== undefined) return;
   for (const { drop, direction, reason } of DROP_LABELS) {
     const isSeen = reason in reading[direction].dropped;
-    if (drop <= DROP_WITHOUT_NETWORK && !isSeen) yield { value: 0, labels: labels.dropped(direction, reason) };
+    if (drop <= DROP_WITHOUT_NETWORK && !isSeen) lines.push(`${series.dropped(direction, reason)}0`);
   }
 }

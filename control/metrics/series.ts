@@ -1,50 +1,75 @@
-// Label sets as the text of Prometheus' format, made once and kept from scrape to scrape: a thousand networks have twenty
-// thousand of them, and to write them anew each time would take longer than to read all counters.
+// The beginnings of the lines of a scrape, name and labels, made once and kept from scrape to scrape: a thousand networks
+// have twenty thousand lines, and to write their labels anew each time would take longer than to read all counters.
 
 import type { Direction } from "./labels.js";
 import type { NetworkReading } from "./readings.js";
 
-/** `{vni="100",direction="encap"}`; empty for no labels. */
-export type LabelText = string;
+/** `vxlane_frames_total{vni="100",direction="encap"} `: the value follows. */
+export type Series = string;
 
-export function labelText(labels: Readonly<Record<string, string>>): LabelText {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escapeLabel(value)}"`);
-  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+export function seriesOf(name: string, labels: Readonly<Record<string, string>> = {}): Series {
+  const pairs = Object.entries(labels).map(([label, value]) => `${label}="${escapeLabel(value)}"`);
+  return pairs.length === 0 ? `${name} ` : `${name}{${pairs.join(",")}} `;
 }
 
 function escapeLabel(value: string): string {
   return value.replace(/[\\\n"]/g, (character) => (character === "\n" ? "\\n" : `\\${character}`));
 }
 
-/** All label sets of one network. */
-export class NetworkLabels {
-  readonly vni: LabelText;
-  readonly directions: Readonly<Record<Direction, LabelText>>;
-  readonly kinds: Readonly<Record<keyof NetworkReading["fdb"], LabelText>>;
-  readonly events: Readonly<Record<keyof NetworkReading["events"], LabelText>>;
+export type ByDirection = Readonly<Record<Direction, Series>>;
+
+/** Of one network. */
+export class NetworkSeries {
+  readonly received: ByDirection;
+  readonly frames: ByDirection;
+  readonly bytes: ByDirection;
+  readonly flooded: ByDirection;
+  readonly local: Series;
+  readonly fdb: Readonly<Record<keyof NetworkReading["fdb"], Series>>;
+  readonly events: Readonly<Record<keyof NetworkReading["events"], Series>>;
   readonly #vni: string;
-  readonly #drops = new Map<string, LabelText>();
+  readonly #dropped = new Map<string, Series>();
 
   /** @param vni empty where the network is unknown */
   constructor(vni: string) {
-    const kind = (name: string) => labelText({ vni, kind: name });
-    const event = (name: string) => labelText({ vni, event: name });
+    const both = (name: string) => byDirection(name, { vni });
+    const kind = (name: string) => seriesOf("vxlane_fdb_entries", { vni, kind: name });
+    const event = (name: string) => seriesOf("vxlane_fdb_events_total", { vni, event: name });
     this.#vni = vni;
-    this.vni = labelText({ vni });
-    this.directions = {
-      encap: labelText({ vni, direction: "encap" }),
-      decap: labelText({ vni, direction: "decap" }),
-    };
-    this.kinds = { learned: kind("learned"), static: kind("static") };
+    this.received = both("vxlane_received_frames_total");
+    this.frames = both("vxlane_frames_total");
+    this.bytes = both("vxlane_bytes_total");
+    this.flooded = both("vxlane_flooded_frames_total");
+    this.local = seriesOf("vxlane_local_frames_total", { vni });
+    this.fdb = { learned: kind("learned"), static: kind("static") };
     this.events = { learned: event("learned"), moved: event("moved"), aged: event("aged"), limit: event("limit") };
   }
 
-  dropped(direction: Direction, reason: string): LabelText {
+  dropped(direction: Direction, reason: string): Series {
     const key = `${direction} ${reason}`;
-    const known = this.#drops.get(key) ?? labelText({ vni: this.#vni, direction, reason });
-    this.#drops.set(key, known);
+    const labels = { vni: this.#vni, direction, reason };
+    const known = this.#dropped.get(key) ?? seriesOf("vxlane_dropped_frames_total", labels);
+    this.#dropped.set(key, known);
     return known;
   }
+}
+
+/** Of one VTEP. */
+export class VtepSeries {
+  readonly frames: ByDirection;
+  readonly bytes: ByDirection;
+
+  constructor(vtep: string) {
+    this.frames = byDirection("vxlane_vtep_frames_total", { vtep });
+    this.bytes = byDirection("vxlane_vtep_bytes_total", { vtep });
+  }
+}
+
+function byDirection(name: string, labels: Readonly<Record<string, string>>): ByDirection {
+  return {
+    encap: seriesOf(name, { ...labels, direction: "encap" }),
+    decap: seriesOf(name, { ...labels, direction: "decap" }),
+  };
 }
 
 /** What was made for a key, as long as it is asked for. */
