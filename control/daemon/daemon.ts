@@ -99,9 +99,9 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
   // The threads start beside the main thread's slowest part, the loading of the two servers.
-  const [{ startApi }, { startMetrics }] = await Promise.all([
+  const [{ startApi }, { keepServing }] = await Promise.all([
     import("../api/server.js"),
-    import("../metrics/server.js"),
+    import("../metrics/keep.js"),
     workers.start(sockets.sendFds, isIpv6),
   ]);
 
@@ -121,7 +121,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   };
   const api = await startApi(running, new Changes(tables, overlay, ports));
   cleanup.add("close the API", () => api.close());
-  const metrics = await startMetrics(running);
+  const metrics = await keepServing(running, problems);
   cleanup.add("close the metrics", () => metrics.close());
 
   const elapsedMs = Math.round(performance.now() - startMs);

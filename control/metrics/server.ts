@@ -29,6 +29,8 @@ export async function startMetrics(running: Running): Promise<MetricsServer> {
     });
     server.listen(port, host, resolve);
   });
+  // Later ones (no descriptor left for a connection, say) are no reason to end.
+  server.on("error", (error) => running.log.error({ err: error }, "the metrics' server"));
   const bound = server.address() as AddressInfo;
   const hostText = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
   return {
