@@ -20,6 +20,7 @@ export class Overlay {
   readonly #ports: PortDevices;
   readonly #underlay: UnderlaySockets;
   readonly #defaultMtu: number;
+  readonly #vniByName = new Map<string, number>();
 
   /** @param defaultMtu of a network that names none */
   constructor(tables: Tables, ports: PortDevices, underlay: UnderlaySockets, defaultMtu: number) {
@@ -40,6 +41,7 @@ export class Overlay {
       steps.onUndo(() => this.#ports.closeAllOf(network));
       this.#tables.statics.apply(spec.vni, staticChanges(config.fdb));
       if (config.flood.mode === "multicast") this.#underlay.join(config.flood.group);
+      this.#vniByName.set(spec.name, spec.vni);
       return network;
     });
   }
@@ -58,12 +60,15 @@ export class Overlay {
     const ports = this.#planPorts(network, change.ports);
     this.#requireName(spec);
     return atomically((steps) => {
-      if (isSpecChanged) this.#replaceSpec(steps, network, spec);
+      // What fails most easily comes first, before any worker sees another network.
       this.#ports.open(network, ports.opened);
       for (const { name } of ports.opened) steps.onUndo(() => this.#ports.close(spec.vni, name));
+      if (isSpecChanged) this.#replaceSpec(steps, network, spec);
       const gone = entriesGone.map((mac) => ({ mac }));
       const entries = this.#tables.statics.apply(spec.vni, [...staticChanges(change.fdb ?? []), ...gone]);
       steps.onCommit(() => {
+        this.#vniByName.delete(before.name);
+        this.#vniByName.set(spec.name, spec.vni);
         for (const name of ports.closed) this.#ports.close(spec.vni, name);
         if (isSpecChanged && before.flood.mode === "multicast") this.#underlay.leave(formatAddress(before.flood.group));
       });
@@ -84,8 +89,9 @@ export class Overlay {
   /** Takes a network away with all that it has, at once; resolves when its interfaces are gone too. @throws ERR_NOT_FOUND */
   async remove(vni: number): Promise<void> {
     const network = this.#tables.networks.get(vni);
-    const { flood } = network.spec;
+    const { flood, name } = network.spec;
     this.#tables.networks.remove(vni);
+    this.#vniByName.delete(name);
     this.#ports.closeAllOf(network);
     if (flood.mode === "multicast") this.#underlay.leave(formatAddress(flood.group));
     await this.#tables.epochs.quiesce();
@@ -130,10 +136,9 @@ export class Overlay {
   }
 
   #requireName({ vni, name }: NetworkSpec): void {
-    for (const { spec } of this.#tables.networks) {
-      if (spec.name !== name || spec.vni === vni) continue;
-      throw new VxlaneError("ERR_CONFLICT", `network ${spec.vni} has the name ${name} already`);
-    }
+    const owner = this.#vniByName.get(name);
+    if (owner === undefined || owner === vni) return;
+    throw new VxlaneError("ERR_CONFLICT", `network ${owner} has the name ${name} already`);
   }
 }
 

@@ -142,6 +142,17 @@ describe("a network", () => {
   });
 });
 
+it("names are free again when a network has another, or has gone", async () => {
+  const [red, green] = ["/v1/networks/200", "/v1/networks/300"];
+  await api.put(BLUE, { name: "blue" });
+  expect((await api.put(red, { name: "blue" })).status).toBe(409);
+  await api.put(BLUE, { name: "azure" });
+  expect((await api.put(red, { name: "blue" })).status).toBe(201);
+  expect((await api.put(green, { name: "azure" })).status).toBe(409);
+  await api.delete(BLUE);
+  expect((await api.put(green, { name: "azure" })).status).toBe(201);
+});
+
 describe("a failure half way", () => {
   const port = (name: string) => ({ name });
 
