@@ -1,14 +1,29 @@
-// Several workers at once: each a thread, as in the product, with its own slot of the one shared memory. All wait for each
-// other before they start the clock, so that they really run together.
+// One worker against two: each a thread, as in the product, with its own slot of the one shared memory. Short phases in
+// which one works and in which both work take turns, so that a machine that changes its pace changes it for both.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { type Contender, twinContender, wasmContender } from "./contender.js";
 import { joinWorld, type World } from "./engine.js";
 import { type Direction, FrameSource } from "./frames.js";
+import { spread } from "./measure.js";
 import type { Run } from "./scenario.js";
-import { type Timed, timeBatches } from "./timing.js";
+import { Meter, SLICE_SECONDS } from "./timing.js";
 
+const WORKERS = 2;
 const WARM_UP_SECONDS = 0.1;
+/** Nobody waits for ever for a main thread that is gone. */
+const WAIT_MS = 1000;
+
+/* Words of the shared control block. */
+const PHASE = 0;
+const READY = 1;
+
+/* Phases. */
+const PREPARING = 0;
+const SOLO = 1; // worker 0 alone
+const DUO = 2;
+const STOP = 3;
 
 export interface Job {
   readonly module: WebAssembly.Module;
@@ -25,43 +40,77 @@ interface Order {
   readonly library: string | undefined;
   readonly direction: Direction;
   readonly worker: number;
-  readonly seconds: number;
-  /** One i32: how many have yet to arrive. */
-  readonly gate: SharedArrayBuffer;
+  readonly control: SharedArrayBuffer;
 }
 
-export interface Together {
-  /** Of all workers together, a second of batch time. */
+/** Medians, nanoseconds a frame. */
+interface Found {
+  readonly solo: number | undefined;
+  readonly duo: number | undefined;
+}
+
+export interface Rate {
+  /** Of all that worked, a second of wall time but for what filling the inputs took. */
   readonly millionFrames: number;
   readonly cores: number;
 }
 
-/** Runs `workers` threads at once and adds up what they did. */
-export async function runThreads(run: Run, job: Job, workers: number): Promise<Together> {
+/** One round: `seconds` of each, in turns. */
+export async function oneAndTwo(run: Run, job: Job): Promise<{ solo: Rate; duo: Rate }> {
   run.checkpoint();
-  const gate = new SharedArrayBuffer(4);
-  Atomics.store(new Int32Array(gate), 0, workers);
-  const timed = await Promise.all(
-    Array.from({ length: workers }, (_, worker) =>
-      inThread(run, {
-        module: job.module,
-        memory: job.world.shared.memory,
-        entries: job.world.entries,
-        library: job.library,
-        direction: job.direction,
-        worker,
-        seconds: run.settings.seconds,
-        gate,
-      }),
-    ),
-  );
+  const control = new Int32Array(new SharedArrayBuffer(8));
+  const threads = Array.from({ length: WORKERS }, (_, worker) => startThread(run, job, worker, control.buffer));
+  const found = Promise.all(threads);
+  // Whoever fails while the others are awaited below is heard in the end.
+  found.catch(() => enter(control, STOP));
+  while (Atomics.load(control, READY) < WORKERS && Atomics.load(control, PHASE) === PREPARING) await sleep(5);
+
+  const busy = { solo: 0, duo: 0 };
+  const turns = Math.max(1, Math.round(run.settings.seconds / SLICE_SECONDS));
+  for (let turn = 0; turn < turns && Atomics.load(control, PHASE) !== STOP; turn++) {
+    busy.solo += await phase(control, SOLO);
+    busy.duo += await phase(control, DUO);
+  }
+  enter(control, STOP);
+  const medians = await found;
   return {
-    millionFrames: timed.reduce((sum, { ns }) => sum + 1000 / ns, 0),
-    cores: Math.max(...timed.map(({ cores }) => cores)),
+    solo: together(
+      medians.slice(0, 1).map(({ solo }) => solo),
+      busy.solo / turns,
+    ),
+    duo: together(
+      medians.map(({ duo }) => duo),
+      busy.duo / turns,
+    ),
   };
 }
 
-function inThread(run: Run, order: Order): Promise<Timed> {
+/** Medians leave out the time in which a worker was not running, so the share of the cores that they got comes in here. */
+function together(medians: readonly (number | undefined)[], cores: number): Rate {
+  const rate = medians.reduce<number>((sum, ns) => sum + 1000 / (ns ?? Number.NaN), 0);
+  return { millionFrames: rate * Math.min(1, cores / medians.length), cores };
+}
+
+/** @returns cores that this process kept busy meanwhile */
+async function phase(control: Int32Array, which: number): Promise<number> {
+  const cpu = process.cpuUsage();
+  const startedAt = performance.now();
+  enter(control, which);
+  await sleep(SLICE_SECONDS * 1000);
+  const { user, system } = process.cpuUsage(cpu);
+  return (user + system) / 1000 / (performance.now() - startedAt);
+}
+
+function enter(control: Int32Array, which: number): void {
+  if (Atomics.load(control, PHASE) === STOP) return;
+  Atomics.store(control, PHASE, which);
+  Atomics.notify(control, PHASE);
+}
+
+function startThread(run: Run, job: Job, worker: number, control: ArrayBufferLike): Promise<Found> {
+  const { module, world, library, direction } = job;
+  const { memory } = world.shared;
+  const order = { module, memory, entries: world.entries, library, direction, worker, control };
   return new Promise((resolve, reject) => {
     const thread = new Worker(new URL(import.meta.url), { workerData: order });
     run.defer(() => thread.terminate().then(() => undefined));
@@ -71,15 +120,24 @@ function inThread(run: Run, order: Order): Promise<Timed> {
   });
 }
 
-async function work(order: Order): Promise<Timed> {
+async function work(order: Order): Promise<Found> {
   const world = await joinWorld(order.module, order.memory, order.entries);
   const contender: Contender = order.library === undefined ? wasmContender(world) : twinContender(order.library, world);
   const source = new FrameSource(world, order.worker, order.direction, order.worker + 1);
-  timeBatches(contender, source, WARM_UP_SECONDS);
-  const gate = new Int32Array(order.gate);
-  if (Atomics.sub(gate, 0, 1) === 1) Atomics.notify(gate, 0);
-  for (let left = Atomics.load(gate, 0); left > 0; left = Atomics.load(gate, 0)) Atomics.wait(gate, 0, left);
-  return timeBatches(contender, source, order.seconds);
+  const meter = new Meter(contender, source);
+  meter.turn(WARM_UP_SECONDS);
+  const control = new Int32Array(order.control);
+  Atomics.add(control, READY, 1);
+  const blocks: Record<number, number[]> = { [SOLO]: [], [DUO]: [] };
+  for (let now = Atomics.load(control, PHASE); now !== STOP; now = Atomics.load(control, PHASE)) {
+    if (now === DUO || (now === SOLO && order.worker === 0)) {
+      const ns = meter.block();
+      if (Atomics.load(control, PHASE) === now) blocks[now]?.push(ns);
+    } else {
+      Atomics.wait(control, PHASE, now, WAIT_MS);
+    }
+  }
+  return { solo: spread(blocks[SOLO] ?? [])?.median, duo: spread(blocks[DUO] ?? [])?.median };
 }
 
 if (!isMainThread) parentPort?.postMessage(await work(workerData as Order));

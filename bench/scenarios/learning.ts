@@ -21,7 +21,7 @@ import { createWorld, fillFdb, NETWORK_COUNT, type World } from "../engine.js";
 import { type Direction, FrameSource, type Source } from "../frames.js";
 import type { Measure } from "../measure.js";
 import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
-import { breath, timeBatches } from "../timing.js";
+import { breath, Meter, takeTurns } from "../timing.js";
 import { tryTwin, twinMissing } from "../twin.js";
 
 const DIRECTIONS = ["encap", "decap"] as const;
@@ -43,7 +43,7 @@ function plan({ rounds, seconds }: Settings): Plan {
   const missing = twinMissing();
   return {
     lines: [`every frame from a new MAC, an FDB for ${CAPACITY} entries, emptied when it is full`],
-    seconds: 3 + rounds * DIRECTIONS.length * 2 * seconds * 3,
+    seconds: 3 + rounds * DIRECTIONS.length * 2 * seconds,
     missing: missing === undefined ? [] : [missing],
   };
 }
@@ -76,16 +76,20 @@ async function time(
   measure: Measure,
 ): Promise<void> {
   const source = new FreshSource(world, direction);
-  for (const contender of contenders) timeBatches(contender, source, WARM_UP_SECONDS);
+  const meters = (): Meter[] => contenders.map((contender) => new Meter(contender, source));
+  takeTurns(meters(), WARM_UP_SECONDS);
   for (let round = 0; round < run.settings.rounds; round++) {
-    for (const contender of inRound(contenders, round)) {
-      await breath();
-      run.checkpoint();
-      const before = source.learned();
-      const { ns, frames, cores } = timeBatches(contender, source, run.settings.seconds);
-      const learned = source.learned() - before;
-      if (learned === frames) measure.add(contender.name, round, 1000 / ns, cores);
-      else measure.absent(contender.name, `only ${learned} of ${frames} new MACs were learned`);
+    await breath();
+    run.checkpoint();
+    const before = source.learned();
+    const together = meters();
+    takeTurns(inRound(together, round), run.settings.seconds);
+    const frames = together.reduce((sum, meter) => sum + meter.frames(), 0);
+    const learned = source.learned() - before;
+    for (const meter of together) {
+      const { name } = meter.contender;
+      if (learned === frames) measure.add(name, round, 1000 / meter.ns(), meter.cores());
+      else measure.absent(name, `only ${learned} of ${frames} new MACs were learned`);
     }
   }
   run.progress(`${measure.options.title}: ${measure.value(WASM)?.median.toFixed(2)} M a second`);
