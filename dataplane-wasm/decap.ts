@@ -207,7 +207,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     dropInput(input, Drop.DecapInnerVlan);
     return outputs;
   }
-  if (innerKind(inner) !== L3_NONE) noteChecksum(input, frame, len, inner, mtu);
+  if (innerKind(inner) !== L3_NONE) inline.always(noteChecksum(input, frame, len, inner, mtu));
 
   const destination = loadMac(frame + ETH_DST);
   if (macIsMulticast(destination)) {
