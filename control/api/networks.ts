@@ -7,7 +7,7 @@ import { VxlaneError } from "../errors.js";
 import { describeNetwork, describePort } from "./describe.js";
 import { byKey, numericCursor, sendList, textCursor } from "./list.js";
 import { type Call, type Route, route } from "./route.js";
-import { checkNetwork } from "./rules.js";
+import { checkNetwork, checkUnderlay } from "./rules.js";
 import * as S from "./schemas.js";
 
 const NETWORKS = "/v1/networks";
@@ -128,6 +128,7 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         // The rules want to know the ports that entries may point to.
         const ports = body.ports ?? [...there].map((name) => ({ name }));
         const { network, warnings } = checkNetwork(config, { ...body, vni, ports });
+        if (network.mtu !== undefined) checkUnderlay(config, network);
         const { ports: wantedPorts, fdb, ...rest } = network;
         const outcome = await changes.putNetwork({
           ...rest,

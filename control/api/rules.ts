@@ -3,7 +3,9 @@
 // the paths of the body.
 
 import { checkConfig } from "../config/config.js";
-import { show } from "../config/problems.js";
+import { readHostFacts } from "../config/host-facts.js";
+import { checkMtus } from "../config/host-mtu.js";
+import { Problems, show } from "../config/problems.js";
 import type { Config, NetworkConfig } from "../config/types.js";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.js";
 
@@ -40,6 +42,19 @@ export function checkNetwork(
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(error.problems.map(renamed));
   }
+}
+
+/**
+ * Whether the underlay carries a network's MTU, as this host is now.
+ * @throws ConfigError if it does not
+ */
+export function checkUnderlay(config: Config, network: NetworkConfig): void {
+  const facts = readHostFacts();
+  const problems = new Problems();
+  checkMtus({ ...config, networks: [network] }, facts.interfaces(), facts, problems);
+  if (problems.errors.length === 0) return;
+  const value = show(network.mtu);
+  throw new ConfigError(problems.errors.map((problem) => ({ ...problem, path: "mtu", value })));
 }
 
 /** The value that a path leads to, as it was sent, if it is one to show. */

@@ -164,6 +164,7 @@ test("what cannot be done is said in one sentence, and changes nothing", async (
   await shell.refuses("network add 200 --name blue", 5, /blue/);
   await shell.refuses("network add 200 --vtep fd99::2", 2, /flood\.vteps\[0\].*IPv6/);
   await shell.refuses("network add 200 --group 239.1.1.1 --allow 10.99.0.0/24", 2, /interface/);
+  await shell.refuses("network add 200 --mtu 9000", 2, /mtu: 9000 .*underlay.*up to 1450/);
   await shell.refuses("network remove 7", 4, /7/);
   await shell.refuses("network show green", 4, /there is no network green/);
   await shell.refuses(`port add 100 ${PORT}`, 5, new RegExp(`port ${PORT} of network 100 is there already`));
