@@ -71,9 +71,8 @@ export function decapBatch(worker: u32, count: u32): u32 {
   let vtep: u32 = 0;
   let allowedIn: u32 = 0;
   for (; next < count; next++) {
-    const cursor = load<u32>(context, CONTEXT_FLOOD);
     if (outputs === OUTPUTS_MAX) {
-      batchPause(context, next, cursor);
+      batchPause(context, next, load<u32>(context, CONTEXT_FLOOD));
       return outputs;
     }
     const input = inputAt(worker, next);
@@ -94,6 +93,7 @@ export function decapBatch(worker: u32, count: u32): u32 {
       }
     }
     if (input.verdict === VERDICT_FLOOD) {
+      const cursor = load<u32>(context, CONTEXT_FLOOD);
       const copied = floodCopies(worker, next, input, outputs, cursor);
       outputs = <u32>copied;
       const resumeAt = <u32>(copied >> 32);

@@ -63,14 +63,14 @@ export function encapBatch(worker: u32, count: u32): u32 {
   let outputs: u32 = 0;
   let next = load<u32>(context, CONTEXT_NEXT);
   for (; next < count; next++) {
-    const cursor = load<u32>(context, CONTEXT_FLOOD);
     if (outputs === OUTPUTS_MAX) {
-      batchPause(context, next, cursor);
+      batchPause(context, next, load<u32>(context, CONTEXT_FLOOD));
       return outputs;
     }
     const input = inputAt(worker, next);
     if (input.verdict === VERDICT_NONE) outputs = inline.always(encapFrame(worker, next, input, outputs));
     if (input.verdict === VERDICT_FLOOD) {
+      const cursor = load<u32>(context, CONTEXT_FLOOD);
       const copied = floodCopies(worker, next, input, outputs, cursor);
       outputs = <u32>copied;
       const resumeAt = <u32>(copied >> 32);

@@ -27,16 +27,29 @@ export const NO_SLOT: usize = 0;
 
 /** Value of a key with hash `h`, dead entries included, or FDB_NONE. */
 export function fdbFind(key: u64, h: u64): u64 {
+  const slot = inline.always(findSlot(key, h));
+  if (slot === NO_SLOT) return FDB_NONE;
+  const value = inline.always(provenValue(slot, key, h));
+  return value !== FDB_NONE ? value : findAgain(key, h);
+}
+
+function findAgain(key: u64, h: u64): u64 {
   for (let i: u32 = 0; i < RETRIES; i++) {
-    const slot = inline.always(findSlot(key, h));
+    const slot = findSlot(key, h);
     if (slot === NO_SLOT) return FDB_NONE;
-    const value = atomic.load<u64>(slot, FDB_BUCKET_VALUES);
-    if ((<u32>value & 0xff) !== fdbTag(h) || atomic.load<u64>(slot) !== key) continue;
-    // The slot may have gone to another key of this tag and come back between the loads: seen in 1 of 10^7 lookups of a
-    // MAC that shared its slot with such a one a million times a second, not seen with the value loaded again.
-    if (atomic.load<u64>(slot, FDB_BUCKET_VALUES) === value) return value;
+    const value = provenValue(slot, key, h);
+    if (value !== FDB_NONE) return value;
   }
   return FDB_NONE;
+}
+
+/** The value in a slot if it is the key's, else FDB_NONE. */
+function provenValue(slot: usize, key: u64, h: u64): u64 {
+  const value = atomic.load<u64>(slot, FDB_BUCKET_VALUES);
+  if ((<u32>value & 0xff) !== fdbTag(h) || atomic.load<u64>(slot) !== key) return FDB_NONE;
+  // The slot may have gone to another key of this tag and come back between the loads: seen in 1 of 10^7 lookups of a
+  // MAC that shared its slot with such a one a million times a second, not seen with the value loaded again.
+  return atomic.load<u64>(slot, FDB_BUCKET_VALUES) === value ? value : FDB_NONE;
 }
 
 /** Whether a value that `fdbFind` returned counts: static, or learned in the network's current generation. */
