@@ -236,7 +236,8 @@ describe("frames", () => {
     const made = tap(host);
     const driver = driverOf(made, 0);
     const before = made.readTxDropped();
-    const frames = Array.from({ length: 1500 }, () =>
+    // More than the 2,000 frames that a queue holds.
+    const frames = Array.from({ length: 3000 }, () =>
       ethernet({ dst: PEER, src: MAC }, anything(ETHERTYPE, filler(50))),
     );
     await host.agent.call("sendFrames", "blue0", frames);
