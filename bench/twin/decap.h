@@ -5,7 +5,7 @@
 
 #include "batch.h"
 #include "checksums.h"
-#include "fdb.h"
+#include "learn.h"
 #include "segments.h"
 #include "tables.h"
 

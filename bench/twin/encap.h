@@ -4,7 +4,7 @@
 
 #include "batch.h"
 #include "checksums.h"
-#include "fdb.h"
+#include "learn.h"
 #include "flow.h"
 #include "outer.h"
 #include "segments.h"
