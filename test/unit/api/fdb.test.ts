@@ -29,7 +29,7 @@ const learn = (mac: string, vtep = "10.0.0.2", vni = 100) => receiveFrom(api.fix
 const flush = (filter: object, url = "/v1/fdb/flush") => api.post(url, filter);
 const macs = async (query = "", vni = 100) => {
   const { body } = await api.get(`/v1/networks/${vni}/fdb${query}`);
-  return (body as { mac: string }[]).map(({ mac }) => mac).sort();
+  return (body as unknown as { mac: string }[]).map(({ mac }) => mac).sort();
 };
 
 describe("an entry", () => {

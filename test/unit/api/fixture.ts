@@ -74,12 +74,14 @@ export class FakeGroups {
   }
 }
 
+/** What an answer holds is the test's question, so any key and any index may be asked for. */
+export type Json = { readonly [key: string]: Json } & readonly Json[];
+
 export interface Answer {
   readonly status: number;
   readonly type: string | undefined;
   readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is the test's question
-  readonly body: any;
+  readonly body: Json;
   readonly headers: Readonly<Record<string, unknown>>;
 }
 

@@ -28,7 +28,7 @@ let api: Api;
 let document: Document;
 beforeEach(async () => {
   api = await Api.create();
-  document = (await api.get("/v1/openapi.json")).body;
+  document = (await api.get("/v1/openapi.json")).body as unknown as Document;
 });
 
 const operations = () =>
