@@ -2,6 +2,7 @@
 // port without a process, so they are asked for first; processes are found by the inode of their socket.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { listLinks, withNetlink } from "./links.js";
 import { inNamespace } from "./netns.js";
 
@@ -50,10 +51,16 @@ function processWithSocket(inodes: ReadonlySet<string>): PortHolder | undefined 
     for (const link of descriptorsOf(entry)) {
       const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
       if (inode === undefined || !inodes.has(inode)) continue;
-      return { kind: "process", pid: Number(entry), command: readOptional(`/proc/${entry}/comm`).trim() };
+      return { kind: "process", pid: Number(entry), command: commandOf(entry) };
     }
   }
   return undefined;
+}
+
+/** The program's file name. A thread may have renamed itself, as newer Node's main thread does. */
+function commandOf(pid: string): string {
+  const [program = ""] = readOptional(`/proc/${pid}/cmdline`).split("\0");
+  return basename(program) || readOptional(`/proc/${pid}/comm`).trim();
 }
 
 /** What a process has open; empty if it is gone or not ours to look at. */
