@@ -63,12 +63,7 @@ describe("a body", () => {
 
   it("has all its mistakes told at once", async () => {
     const { body } = await api.put(BLUE, { mtu: 5, learning: "yes", flood: { mode: "none" }, ports: [{ nam: "b" }] });
-    expect(body.problems.map(({ path }) => path)).toEqual([
-      "mtu",
-      "learning",
-      "ports[0].nam",
-      "ports[0].name",
-    ]);
+    expect(body.problems.map(({ path }) => path)).toEqual(["mtu", "learning", "ports[0].nam", "ports[0].name"]);
     expect(body.code).toBe("ERR_CONFIG");
   });
 
