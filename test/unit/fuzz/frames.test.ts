@@ -1,7 +1,7 @@
 // The compiled module under fire, for as long as it is given: both directions and whole outer frames, mutated frames and
 // noise, descriptors that lie. It never traps, never writes outside of its slots, and counts every frame once.
 //
-//   FUZZ_SECONDS   how long in all, 5 unless said; CI says more
+//   FUZZ_SECONDS   how long in all, 2 unless said; CI says more
 //   FUZZ_SEED      of the random numbers, the time unless said
 
 import { expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { readCounters } from "../../support/readings.js";
 import { BROADCAST, HOST_A, HOST_B, HOST_FAR, HOST_OWN, macKey } from "../../support/worlds.js";
 import { Range, type Shot } from "./range.js";
 
-const SECONDS = Number(process.env.FUZZ_SECONDS ?? 5);
+const SECONDS = Number(process.env.FUZZ_SECONDS ?? 2);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1e9);
 const CHECK_EVERY = 500;
 const SWEEP_EVERY = 5000;
