@@ -313,7 +313,7 @@ export const DESC_HEADER_PTR: usize = 0;
 export const DESC_HEADER_LEN: usize = DESC_HEADER_PTR + 4;
 export const DESC_PAYLOAD_PTR: usize = DESC_HEADER_LEN + 4;
 export const DESC_PAYLOAD_LEN: usize = DESC_PAYLOAD_PTR + 4;
-export const DESC_BUFFER_PTR: usize = DESC_PAYLOAD_LEN + 4; // the packet buffer; its first u32 counts the outputs that still refer to it
+export const DESC_BUFFER_PTR: usize = DESC_PAYLOAD_LEN + 4; // the packet buffer; COPIES counts the outputs that refer to it
 export const DESC_ATTACHMENT: usize = DESC_BUFFER_PTR + 4; // u32: ingress attachment, 0 from the underlay
 export const DESC_NETWORK: usize = DESC_ATTACHMENT + 4; // u16
 export const DESC_GROUP: usize = DESC_NETWORK + 2; // u16: group id (GBP)
@@ -334,7 +334,7 @@ export const DESC_INNER: usize = DESC_VIRTIO + 24; // u64, inputs: what parseInn
 export const DESC_PAYLOAD_SUM: usize = DESC_INNER + 8; // u64, inputs: checksum of a flooded payload, counted once for all copies
 export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow
 export const DESC_SOURCE_VTEP: usize = DESC_FLOOD_LIST + 4; // u32, inputs of decap: the sending VTEP
-export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it
+export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it, the count of its buffer's users
 export const DESC_SEGMENTS: usize = DESC_COPIES + 4; // u16, inputs with DESC_FLAG_SUPER: frames that this one counts as
 export const DESC_SEGMENT_HEADERS: usize = DESC_SEGMENTS + 2; // u16, beside it: bytes that every segment repeats
 export const DESC_SPARE: usize = DESC_SEGMENT_HEADERS + 2; // 8 B
@@ -380,7 +380,7 @@ export const VIRTIO_GSO_ECN: u32 = 0x80;
  * BUFFERS: INPUTS_MAX packet buffers a worker slot. Input i owns buffer i. An odd number of cache lines, so that
  * buffers spread over all cache sets.
  *
- *   0 reference count (u32) | HEADROOM 256 | frame or datagram, up to 65,535 B
+ *   0 HEADROOM 256, for headers in front | 256 frame or datagram, up to 65,535 B
  */
 export const HEADROOM: usize = 256;
 export const FRAME_MAX: usize = 65535;
