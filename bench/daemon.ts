@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Stopped, spawnIn, stop } from "./host.js";
-import type { Run } from "./scenario.js";
+import type { Run } from "./suite.js";
 
 const CLI = fileURLToPath(new URL("../control/cli/main.js", import.meta.url));
 const READY_TIMEOUT_MS = 20_000;

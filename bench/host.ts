@@ -8,7 +8,7 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import type { Run } from "./scenario.js";
+import type { Run } from "./suite.js";
 
 const execFileAsync = promisify(execFile);
 

@@ -1,28 +1,25 @@
-// `npm run bench -- NAME…`: the runner. It prints what is going to happen, runs one scenario after the other, prints
+// `npm run bench -- NAME…`: the runner. It prints what is going to happen, runs one suite after the other, prints
 // the report on stdout (progress goes to stderr), and leaves nothing behind, also after Ctrl-C.
 //
-// Exit codes are those of vxlane: 0, 1 a scenario failed or `--check` found a floor missed, 2 usage, 130 interrupted.
+// Exit codes are those of vxlane: 0, 1 a suite failed or `--check` found a floor missed, 2 usage, 130 interrupted.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { environment } from "./environment.js";
 import { allHold, type Finished, toJson, toMarkdown, toText } from "./report.js";
-import { Run, type Scenario, type Settings } from "./scenario.js";
-import { hotpath } from "./scenarios/hotpath.js";
-import { learning } from "./scenarios/learning.js";
-import { metrics } from "./scenarios/metrics.js";
-import { path } from "./scenarios/path.js";
-import { start } from "./scenarios/start.js";
-
-const SCENARIOS: readonly Scenario[] = [hotpath, learning, path, start, metrics];
+import { type Extent, Run, type Settings, type Suite } from "./suite.js";
+import { SUITES } from "./suites.js";
 
 const USAGE = `usage: npm run bench -- [options] NAME…
 
-scenarios:
-${SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join("\n")}
+suites:
+${SUITES.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join("\n")}
   ${"all".padEnd(12)}every one, in this order
 
 options:
+  --quick          a short run of everything
+  --only ID,…      these measures only
+  --peers NAME,…   these contenders only
   --rounds N       rounds; in each, every contender runs once
   --seconds S      length of one measurement
   --json FILE      write the report as JSON too
@@ -33,8 +30,8 @@ options:
 `;
 
 interface Arguments {
-  readonly scenarios: readonly Scenario[];
-  readonly settings: Partial<Settings>;
+  readonly suites: readonly Suite[];
+  readonly settings: Partial<Extent> & Pick<Settings, "quick" | "only" | "peers">;
   readonly json: string | undefined;
   readonly markdown: string | undefined;
   readonly check: boolean;
@@ -52,6 +49,9 @@ function readArguments(argv: readonly string[]): Arguments | "help" {
     args: [...argv],
     allowPositionals: true,
     options: {
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      peers: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
       json: { type: "string" },
@@ -62,20 +62,27 @@ function readArguments(argv: readonly string[]): Arguments | "help" {
     },
   });
   if (values.help) return "help";
-  if (positionals.length === 0) throw new UsageError("name a scenario");
-  const settings: { rounds?: number; seconds?: number } = {};
-  if (values.rounds !== undefined) settings.rounds = positive("--rounds", values.rounds, true);
-  if (values.seconds !== undefined) settings.seconds = positive("--seconds", values.seconds, false);
+  if (positionals.length === 0) throw new UsageError("name a suite");
+  const wanted = values.only?.split(",");
+  const only = (id: string): boolean => wanted?.includes(id) ?? true;
+  const settings: Partial<Extent> & Pick<Settings, "quick" | "only" | "peers"> = {
+    quick: values.quick,
+    only,
+    peers: values.peers?.split(","),
+  };
+  const extent: { rounds?: number; seconds?: number } = {};
+  if (values.rounds !== undefined) extent.rounds = positive("--rounds", values.rounds, true);
+  if (values.seconds !== undefined) extent.seconds = positive("--seconds", values.seconds, false);
   const { json, markdown, check, plan: planOnly } = values;
-  return { scenarios: select(positionals), settings, json, markdown, check, planOnly };
+  return { suites: select(positionals), settings: { ...settings, ...extent }, json, markdown, check, planOnly };
 }
 
-function select(names: readonly string[]): readonly Scenario[] {
-  if (names.includes("all")) return SCENARIOS;
+function select(names: readonly string[]): readonly Suite[] {
+  if (names.includes("all")) return SUITES;
   return names.map((name) => {
-    const scenario = SCENARIOS.find((candidate) => candidate.name === name);
-    if (scenario === undefined) throw new UsageError(`there is no scenario ${name}`);
-    return scenario;
+    const suite = SUITES.find((candidate) => candidate.name === name);
+    if (suite === undefined) throw new UsageError(`there is no suite ${name}`);
+    return suite;
   });
 }
 
@@ -87,23 +94,27 @@ function positive(option: string, text: string, whole: boolean): number {
   return value;
 }
 
-async function announce(scenario: Scenario, settings: Settings): Promise<void> {
-  const plan = await scenario.plan(settings);
-  say(`${scenario.name}: about ${Math.ceil(plan.seconds)} s, ${settings.rounds} rounds of ${settings.seconds} s`);
+async function announce(suite: Suite, settings: Settings): Promise<void> {
+  const plan = await suite.plan(settings);
+  say(`${suite.name}: about ${Math.ceil(plan.seconds)} s, ${settings.rounds} rounds of ${settings.seconds} s`);
   for (const line of plan.lines) say(`  ${line}`);
   for (const line of plan.missing) say(`  missing: ${line}`);
 }
 
-async function runOne(scenario: Scenario, settings: Settings, signal: AbortSignal): Promise<Finished> {
+async function runOne(suite: Suite, settings: Settings, signal: AbortSignal): Promise<Finished> {
   const startedAt = Date.now();
   const seconds = (): number => (Date.now() - startedAt) / 1000;
-  const run = new Run(settings, signal, (line) => say(`  ${seconds().toFixed(0).padStart(4)} s  ${line}`));
+  const run = new Run({
+    settings,
+    signal,
+    progress: (line) => say(`  ${seconds().toFixed(0).padStart(4)} s  ${line}`),
+  });
   try {
-    await scenario.run(run);
+    await suite.run(run);
   } finally {
     await run.cleanUp();
   }
-  return { scenario, run, seconds: seconds() };
+  return { suite, run, seconds: seconds() };
 }
 
 async function main(): Promise<number> {
@@ -116,24 +127,27 @@ async function main(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
   }
-  const settingsOf = (scenario: Scenario): Settings => ({ ...scenario.defaults, ...wanted.settings });
-  for (const scenario of wanted.scenarios) await announce(scenario, settingsOf(scenario));
+  const settingsOf = (suite: Suite): Settings => ({
+    ...(wanted.settings.quick ? suite.quick : suite.defaults),
+    ...wanted.settings,
+  });
+  for (const suite of wanted.suites) await announce(suite, settingsOf(suite));
   if (wanted.planOnly) return 0;
 
   const about = environment();
   const finished: Finished[] = [];
   let failed = false;
-  for (const scenario of wanted.scenarios) {
-    say(`running ${scenario.name}`);
+  for (const suite of wanted.suites) {
+    say(`running ${suite.name}`);
     try {
-      finished.push(await runOne(scenario, settingsOf(scenario), interrupt.signal));
+      finished.push(await runOne(suite, settingsOf(suite), interrupt.signal));
     } catch (error) {
       if (interrupt.signal.aborted) {
         say("interrupted; everything that was made is gone again");
         return 130;
       }
       failed = true;
-      say(`${scenario.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+      say(`${suite.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
   }
   process.stdout.write(toText(about, finished));

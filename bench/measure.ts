@@ -1,8 +1,10 @@
-// What a scenario measures: a table of samples, one for each contender and round, and the statistics that the report
+// What a suite measures: a table of samples, one for each contender and round, and the statistics that the report
 // prints of it. A ratio is taken within a round, between contenders that ran next to each other, and only then is the
 // median formed; so a machine that slows down for a while does not favour whoever ran before.
 //
 // A figure that could not be measured is absent and carries its reason. It is never zero.
+
+import { type Spread, spread } from "./statistics.js";
 
 export interface Sample {
   readonly round: number;
@@ -11,29 +13,52 @@ export interface Sample {
   readonly cpu: number;
 }
 
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+/** Frames of one round. Received is counted at the receiver, sent where frames enter, lost where they are dropped. */
+export interface Counts {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+}
+
+/** Measures of one chart are drawn together: a point of its x axis each, contenders as series. */
+export interface Plot {
+  /** Title of the chart, unique within the suite. All its measures have one unit. */
+  readonly chart: string;
+  /** All numbers, for lines; or all names, for bars. */
+  readonly x: number | string;
+  readonly xLabel: string;
+  /** Of the x axis; linear unless said. */
+  readonly scale?: "linear" | "log";
+  /** Of the y axis; linear unless said. */
+  readonly yScale?: "linear" | "log";
 }
 
 export interface MeasureOptions {
-  /** Unique within the scenario, for JSON. */
+  /** Stable, and unique in the suite: `tcp-1-out`. Lower case, digits, `-` and `.`; it stands in commands and file names. */
   readonly id: string;
   readonly title: string;
   readonly unit: string;
   readonly better: "lower" | "higher";
   /** The contender that the others are divided by. */
   readonly baseline?: string;
+  readonly plot?: Plot;
 }
+
+const ID = /^[a-z0-9][a-z0-9.-]*$/;
 
 export class Measure {
   readonly #samples = new Map<string, Sample[]>();
   readonly #absent = new Map<string, string>();
   readonly #contenders = new Set<string>();
+  readonly #ceiling: Sample[] = [];
+  readonly #counts = new Map<string, Counts[]>();
+  #noCeiling: string | undefined;
 
-  constructor(readonly options: MeasureOptions) {}
+  constructor(readonly options: MeasureOptions) {
+    if (!ID.test(options.id)) throw new Error(`${options.id} is no id of a measure: lower case, digits, - and . only`);
+  }
 
+  /** @param cpu cores that were busy meanwhile */
   add(contender: string, round: number, value: number, cpu: number = Number.NaN): void {
     if (!Number.isFinite(value)) {
       this.absent(contender, `round ${round + 1} gave no number`);
@@ -45,10 +70,28 @@ export class Measure {
     this.#samples.set(contender, samples);
   }
 
-  /** Says why there is no figure. The first reason stays. */
+  /** Says why there is no figure, or why there are too few. The first reason stays. */
   absent(contender: string, reason: string): void {
     this.#contenders.add(contender);
     if (!this.#absent.has(contender)) this.#absent.set(contender, reason);
+  }
+
+  /** What the generator itself can do, with nothing in its way: no figure of a contender can be above it. */
+  ceiling(round: number, value: number): void {
+    if (Number.isFinite(value)) this.#ceiling.push({ round, value, cpu: Number.NaN });
+    else this.noCeiling(`round ${round + 1} gave no number`);
+  }
+
+  noCeiling(reason: string): void {
+    this.#noCeiling ??= reason;
+  }
+
+  /** Frames of one round. The runner checks that they add up, and fails where they do not. */
+  count(contender: string, { sent, received, lost }: Counts): void {
+    this.#contenders.add(contender);
+    const rounds = this.#counts.get(contender) ?? [];
+    rounds.push({ sent, received, lost });
+    this.#counts.set(contender, rounds);
   }
 
   /** In the order in which they were first seen. */
@@ -84,17 +127,19 @@ export class Measure {
     const ratios = this.samples(contender).map((sample) => sample.value / (divisors.get(sample.round) ?? Number.NaN));
     return spread(ratios.filter((ratio) => Number.isFinite(ratio)));
   }
-}
 
-/** Median, least and greatest; undefined of nothing. */
-export function spread(values: readonly number[]): Spread | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
-  const low = sorted[(sorted.length - 1) >> 1];
-  const high = sorted[sorted.length >> 1];
-  const min = sorted[0];
-  const max = sorted[sorted.length - 1];
-  if (low === undefined || high === undefined || min === undefined || max === undefined) return undefined;
-  return { median: (low + high) / 2, min, max };
+  ceilings(): readonly Sample[] {
+    return this.#ceiling;
+  }
+
+  ceilingReason(): string | undefined {
+    return this.#noCeiling;
+  }
+
+  /** One for each round that was counted. */
+  counts(contender: string): readonly Counts[] {
+    return this.#counts.get(contender) ?? [];
+  }
 }
 
 /** A statement that the project makes about a figure. `--check` fails when one does not hold. */

@@ -3,11 +3,12 @@
 // machine that it was measured on.
 
 import type { Environment } from "./environment.js";
-import { type Judgement, judge, type Measure, type Spread } from "./measure.js";
-import type { Run, Scenario } from "./scenario.js";
+import { type Judgement, judge, type Measure } from "./measure.js";
+import type { Spread } from "./statistics.js";
+import type { Run, Suite } from "./suite.js";
 
 export interface Finished {
-  readonly scenario: Scenario;
+  readonly suite: Suite;
   readonly run: Run;
   readonly seconds: number;
 }
@@ -17,8 +18,8 @@ const SCHEMA = 1;
 
 export function toText(environment: Environment, finished: readonly Finished[]): string {
   const lines = Object.entries(environment).map(([key, value]) => `${`${key}:`.padEnd(12)}${value}`);
-  for (const { scenario, run, seconds } of finished) {
-    lines.push("", `${scenario.name}: ${scenario.summary}`);
+  for (const { suite, run, seconds } of finished) {
+    lines.push("", `${suite.name}: ${suite.summary}`);
     lines.push(`${run.settings.rounds} rounds of ${run.settings.seconds} s, ${seconds.toFixed(0)} s in all`, "");
     lines.push(...table([HEAD, ...run.measures.flatMap(rows)]));
     if (run.floors.length > 0) lines.push("", ...run.floors.map((floor) => statement(judge(floor))));
@@ -35,9 +36,9 @@ export function toMarkdown(environment: Environment, finished: readonly Finished
     "Medians over the rounds, with the least and the greatest; a ratio is taken within a round.",
   ];
   lines.push("", "| | |", "|---|---|", ...Object.entries(environment).map(([key, value]) => `| ${key} | ${value} |`));
-  for (const { scenario, run } of finished) {
-    lines.push("", `## ${scenario.name}: ${scenario.summary}`, "");
-    lines.push(`\`npm run bench -- ${scenario.name}\`, ${run.settings.rounds} rounds of ${run.settings.seconds} s`, "");
+  for (const { suite, run } of finished) {
+    lines.push("", `## ${suite.name}: ${suite.summary}`, "");
+    lines.push(`\`npm run bench -- ${suite.name}\`, ${run.settings.rounds} rounds of ${run.settings.seconds} s`, "");
     lines.push(markdownRow(HEAD), `|${"---|".repeat(HEAD.length)}`, ...run.measures.flatMap(rows).map(markdownRow));
     lines.push("", ...run.floors.map((floor) => `- ${statement(judge(floor))}`));
     lines.push("", ...run.notes.map((note) => `- ${note}`));
@@ -50,9 +51,9 @@ function markdownRow(cells: readonly string[]): string {
 }
 
 export function toJson(environment: Environment, finished: readonly Finished[]): string {
-  const scenarios = finished.map(({ scenario, run, seconds }) => ({
-    name: scenario.name,
-    summary: scenario.summary,
+  const scenarios = finished.map(({ suite, run, seconds }) => ({
+    name: suite.name,
+    summary: suite.summary,
     settings: run.settings,
     seconds,
     measures: run.measures.map((measure) => ({

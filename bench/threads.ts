@@ -6,8 +6,8 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { type Contender, twinContender, wasmContender } from "./contender.js";
 import { joinWorld, type World } from "./engine.js";
 import { type Direction, FrameSource } from "./frames.js";
-import { spread } from "./measure.js";
-import type { Run } from "./scenario.js";
+import { spread } from "./statistics.js";
+import type { Run } from "./suite.js";
 import { Meter, SLICE_SECONDS } from "./timing.js";
 
 const WORKERS = 2;

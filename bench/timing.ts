@@ -5,8 +5,8 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Batch, Contender } from "./contender.js";
 import type { Source } from "./frames.js";
-import { spread } from "./measure.js";
-import { inRound } from "./scenario.js";
+import { spread } from "./statistics.js";
+import { inRound } from "./suite.js";
 
 export const BATCH = 64;
 /**

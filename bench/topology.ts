@@ -4,7 +4,7 @@
 
 import { startDaemon } from "./daemon.js";
 import { command, ip, makeNamespace } from "./host.js";
-import type { Run } from "./scenario.js";
+import type { Run } from "./suite.js";
 
 /** One side of a tunnel: the device that its host sees, and that device's addresses. */
 export interface End {

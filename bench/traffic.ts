@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pause, spawnIn, stop } from "./host.js";
-import type { Run } from "./scenario.js";
+import type { Run } from "./suite.js";
 import { type End, inside, received, type Tunnel } from "./topology.js";
 
 export type Direction = "out" | "in";

@@ -12,7 +12,7 @@ import koffi from "koffi";
 import { Drop } from "../dataplane-wasm/drop.js";
 import * as layout from "../dataplane-wasm/layout.js";
 import { hasProgram } from "./host.js";
-import type { Run } from "./scenario.js";
+import type { Run } from "./suite.js";
 
 const FLAGS = ["-O3", "-march=native", "-shared", "-fPIC", "-std=gnu11", "-Wall"];
 /** The sources are not compiled by tsc: they stay where the repository has them. */

@@ -9,7 +9,7 @@ import { createWorld, type World } from "../engine.js";
 import { type Direction, FrameSource, RUN } from "../frames.js";
 import { assertIdentical } from "../identical.js";
 import type { Measure } from "../measure.js";
-import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
+import { inRound, type Plan, type Run, type Settings, type Suite } from "../suite.js";
 import { oneAndTwo } from "../threads.js";
 import { breath, Meter, takeTurns } from "../timing.js";
 import { tryTwin, twinMissing } from "../twin.js";
@@ -24,10 +24,11 @@ const TWO_WORKERS_ENTRIES = 65536;
 const WORKER = 0;
 const WARM_UP_SECONDS = 0.2;
 
-export const hotpath: Scenario = {
+export const hotpath: Suite = {
   name: "hotpath",
   summary: "encap and decap of 64 B frames, WebAssembly beside C, one worker and two",
   defaults: { rounds: 9, seconds: 0.5 },
+  quick: { rounds: 3, seconds: 0.15 },
   plan,
   run,
 };

@@ -20,7 +20,7 @@ import { type Contender, TWIN, twinContender, WASM, wasmContender } from "../con
 import { createWorld, fillFdb, NETWORK_COUNT, type World } from "../engine.js";
 import { type Direction, FrameSource, type Source } from "../frames.js";
 import type { Measure } from "../measure.js";
-import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
+import { inRound, type Plan, type Run, type Settings, type Suite } from "../suite.js";
 import { breath, Meter, takeTurns } from "../timing.js";
 import { tryTwin, twinMissing } from "../twin.js";
 
@@ -31,10 +31,11 @@ const CAPACITY = 1048576;
 const PER_SECOND_MIN = 1;
 const WARM_UP_SECONDS = 0.2;
 
-export const learning: Scenario = {
+export const learning: Suite = {
   name: "learning",
   summary: "new MACs learned a second by one worker, on ports and on tunnels",
   defaults: { rounds: 5, seconds: 0.5 },
+  quick: { rounds: 3, seconds: 0.2 },
   plan,
   run,
 };

@@ -5,7 +5,7 @@
 
 import { daemonMissing, startDaemon } from "../daemon.js";
 import { command, ip, isRoot, makeNamespace, processCpuSeconds } from "../host.js";
-import type { Plan, Run, Scenario, Settings } from "../scenario.js";
+import type { Plan, Run, Settings, Suite } from "../suite.js";
 
 const COUNT = 1000;
 const WARM_UP = 30;
@@ -32,10 +32,11 @@ const once = () => new Promise((resolve, reject) => {
 })();
 `;
 
-export const metrics: Scenario = {
+export const metrics: Suite = {
   name: "metrics",
   summary: `a scrape of /metrics with ${COUNT} networks and ${COUNT} VTEPs`,
   defaults: { rounds: 5, seconds: 1 },
+  quick: { rounds: 2, seconds: 1 },
   plan,
   run,
 };

@@ -7,7 +7,7 @@
 import { daemonMissing } from "../daemon.js";
 import { hasProgram, isRoot, watched } from "../host.js";
 import type { Measure } from "../measure.js";
-import { inRound, type Plan, type Run, type Scenario, type Settings } from "../scenario.js";
+import { inRound, type Plan, type Run, type Settings, type Suite } from "../suite.js";
 import { kernelTunnel, makeHosts, type Tunnel, vxlaneTunnel } from "../topology.js";
 import { introduce, ping, quantile, serveTcp, tcp, udp } from "../traffic.js";
 
@@ -21,10 +21,11 @@ interface Test {
   sample(tunnel: Tunnel): Promise<readonly number[]>;
 }
 
-export const path: Scenario = {
+export const path: Suite = {
   name: "path",
   summary: "TCP, UDP and round trips end to end against a kernel peer, beside kernel to kernel",
   defaults: { rounds: 3, seconds: 3 },
+  quick: { rounds: 2, seconds: 0.5 },
   plan,
   run,
 };

@@ -7,7 +7,7 @@
 import { daemonMissing, startDaemon } from "../daemon.js";
 import { ip, isRoot, makeNamespace, pause, processCpuSeconds, residentBytes } from "../host.js";
 import type { Measure } from "../measure.js";
-import type { Plan, Run, Scenario, Settings } from "../scenario.js";
+import type { Plan, Run, Settings, Suite } from "../suite.js";
 
 const SETTLE_SECONDS = 2;
 const MIB = 2 ** 20;
@@ -29,10 +29,11 @@ interface Figures {
   readonly stop: Measure;
 }
 
-export const start: Scenario = {
+export const start: Suite = {
   name: "start",
   summary: "time to ready, memory, idle CPU and time to stop of vxlane at its defaults",
   defaults: { rounds: 5, seconds: 5 },
+  quick: { rounds: 2, seconds: 1 },
   plan,
   run,
 };

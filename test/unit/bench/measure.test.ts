@@ -1,21 +1,27 @@
 // What the benchmarks say of their samples: medians, ratios within a round, absent figures, floors.
 
 import { describe, expect, test } from "vitest";
-import { judge, Measure, spread } from "../../../bench/measure.js";
+import { judge, Measure } from "../../../bench/measure.js";
 import { toJson, toText } from "../../../bench/report.js";
-import { inRound, Run, type Scenario } from "../../../bench/scenario.js";
+import { spread } from "../../../bench/statistics.js";
+import { inRound, Run, type Suite } from "../../../bench/suite.js";
 
 const OPTIONS = { id: "m", title: "work", unit: "ns", better: "lower", baseline: "C" } as const;
-const SCENARIO: Scenario = {
+const SUITE: Suite = {
   name: "made-up",
   summary: "a test",
   defaults: { rounds: 1, seconds: 1 },
+  quick: { rounds: 1, seconds: 1 },
   plan: () => ({ lines: [], seconds: 0, missing: [] }),
   run: () => Promise.resolve(),
 };
 
 function newRun(): Run {
-  return new Run({ rounds: 3, seconds: 1 }, new AbortController().signal, () => undefined);
+  return new Run({
+    settings: { rounds: 3, seconds: 1, quick: false, peers: undefined, only: () => true },
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  });
 }
 
 describe("spread", () => {
@@ -86,7 +92,7 @@ describe("report", () => {
     const measure = run.measure(OPTIONS);
     measure.absent("C", "no compiler");
     measure.add("wasm", 0, 12.34);
-    const finished = [{ scenario: SCENARIO, run, seconds: 1 }];
+    const finished = [{ suite: SUITE, run, seconds: 1 }];
     const about = { cpu: "a CPU" } as unknown as Parameters<typeof toText>[0];
     const text = toText(about, finished);
     expect(text).toContain("absent: no compiler");
