@@ -3,9 +3,11 @@
 import {
   DESC_ATTACHMENT,
   DESC_BUFFER_PTR,
+  DESC_CHAIN,
   DESC_COPIES,
   DESC_DROP,
   DESC_ENTRY,
+  DESC_FAILED,
   DESC_FLAGS,
   DESC_FLOOD_LIST,
   DESC_GROUP,
@@ -29,6 +31,7 @@ import {
   DESC_SPARE,
   DESC_TARGET,
   DESC_TARGET_KIND,
+  DESC_TRAIN_SIZE,
   DESC_VERDICT,
   DESC_VIRTIO,
   HEADER_SLOT_SIZE,
@@ -74,7 +77,10 @@ export class Descriptor {
   copies: u32;
   segments: u16;
   segmentHeaders: u16;
-  spare: u64;
+  chain: u16;
+  trainSize: u16;
+  failed: u16;
+  spare: u16;
 }
 
 /** Fails the build where the class and layout.ts disagree. Holds no code. */
@@ -108,6 +114,9 @@ export function checkDescriptor(): void {
   if (offsetof<Descriptor>("copies") !== DESC_COPIES) ERROR("copies");
   if (offsetof<Descriptor>("segments") !== DESC_SEGMENTS) ERROR("segments");
   if (offsetof<Descriptor>("segmentHeaders") !== DESC_SEGMENT_HEADERS) ERROR("segmentHeaders");
+  if (offsetof<Descriptor>("chain") !== DESC_CHAIN) ERROR("chain");
+  if (offsetof<Descriptor>("trainSize") !== DESC_TRAIN_SIZE) ERROR("trainSize");
+  if (offsetof<Descriptor>("failed") !== DESC_FAILED) ERROR("failed");
   if (offsetof<Descriptor>("spare") !== DESC_SPARE) ERROR("spare");
 }
 

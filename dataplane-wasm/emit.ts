@@ -1,7 +1,7 @@
 // Outputs: what a batch function hands to the drivers.
 
 import { Descriptor, inputAt, outputAt } from "./descriptor";
-import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
+import { DESC_PIECES, DESC_SEGMENTS, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
 
 /** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */
 function emit(worker: u32, at: u32, index: u32, kind: u32, target: u32): Descriptor {
@@ -14,7 +14,10 @@ function emit(worker: u32, at: u32, index: u32, kind: u32, target: u32): Descrip
   output.target = target;
   output.targetKind = <u8>kind;
   output.drop = <u8>SEND_OK;
+  output.flags = 0;
   output.origin = <u16>index;
+  store<u32>(changetype<usize>(output), 0, DESC_PIECES);
+  store<u64>(changetype<usize>(output), 1, DESC_SEGMENTS); // one frame; no CHAIN, no TRAIN_SIZE
   // What counts the buffer's users, for a driver that completes later.
   input.copies++;
   return output;

@@ -37,6 +37,7 @@ export const PAGE: usize = 65536; // of WebAssembly
  *   EPOCH      control increments; a worker copies it to its own context before each round
  *   FDB_COUNT  entries in all, learned and static: atomic add by whoever inserts or removes
  *   VTEP_LOCK  holder's slot + 1, or 0: compare-and-swap by control and workers
+ *   OFFLOADS   control stores what the probes found; a worker clears a bit (atomic and) when the kernel refuses it later
  *   KICK_SEQ   one word a stripe: stepped when an entry is in both of its buckets, before it leaves the old one
  *   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
  */
@@ -53,11 +54,24 @@ export const SYSTEM_PREFIXES: usize = SYSTEM_RESERVED_MASK + 8; // u32: prefix l
 export const SYSTEM_LOCAL: usize = SYSTEM + 64; // 16 B, wire order: this VTEP's address (IPv4 mapped)
 export const SYSTEM_UDP_PORT: usize = SYSTEM_LOCAL + 16; // u32: destination port, host order
 
+export const SYSTEM_BASE: usize = SYSTEM_UDP_PORT + 8; // u64: process address of this memory's first byte, for iovecs
+
 export const SYSTEM_CLOCK: usize = SYSTEM + 128; // u32: seconds; only differences of its low 16 bits count
 export const SYSTEM_EPOCH: usize = SYSTEM + 192; // u32
 export const SYSTEM_FDB_COUNT: usize = SYSTEM + 256; // u32
 export const SYSTEM_VTEP_LOCK: usize = SYSTEM + 320; // u32
 export const SYSTEM_VTEP_NEXT: usize = SYSTEM_VTEP_LOCK + 4; // u32: the next VTEP id never used yet; under the lock
+export const SYSTEM_OFFLOADS: usize = SYSTEM + 384; // u32: OFFLOAD_* that are in use
+
+/** Bits of SYSTEM_OFFLOADS; the labels of vxlane_offload_enabled derive from the names. */
+export const OFFLOAD_PORT_CHECKSUM: u32 = 1; // ports hand over frames with unfinished checksums
+export const OFFLOAD_PORT_TSO: u32 = 2; // ports take and give TCP super-frames
+export const OFFLOAD_PORT_USO: u32 = 4; // and UDP super-frames
+export const OFFLOAD_UDP_SEGMENT: u32 = 8; // trains of datagrams go out by one call
+export const OFFLOAD_UDP_GRO: u32 = 16; // trains come in by one call
+export const OFFLOAD_TUNNEL_GSO: u32 = 32; // super-frames leave whole, outer headers in front (tap underlay)
+export const OFFLOAD_XDP_NATIVE: u32 = 64; // the XDP program runs in the driver
+export const OFFLOAD_XDP_ZEROCOPY: u32 = 128; // the NIC reads and writes our buffers
 
 export const CONSTANTS: usize = SYSTEM + 1024;
 export const CONSTANTS_SIZE: usize = 1024;
@@ -259,6 +273,7 @@ export const EVENTS_END: usize = EVENTS + EVENT_RING_SIZE * WORKER_SLOTS;
  *   inputs       256 descriptors that a driver's receive fills
  *   outputs      512 descriptors that a batch function fills and a driver's send takes
  *   headers      512 x 128 B: outer headers of flood copies, each right-aligned at the end
+ *   pieces       2048 x 16 B: struct iovec, process addresses: what a train or a coalesced super-frame consists of
  *   io           tables of the drivers (iovec, mmsghdr, addresses, control messages)
  */
 export const CONTEXT_PENDING: usize = 0; // u32: inputs of the current batch not finished yet; 0: the batch is done
@@ -291,7 +306,10 @@ export const DESC_SIZE: usize = 128;
 export const WORKER_OUTPUTS: usize = WORKER_INPUTS + DESC_SIZE * INPUTS_MAX;
 export const WORKER_HEADERS: usize = WORKER_OUTPUTS + DESC_SIZE * OUTPUTS_MAX;
 export const HEADER_SLOT_SIZE: usize = 128;
-export const WORKER_IO: usize = WORKER_HEADERS + HEADER_SLOT_SIZE * OUTPUTS_MAX;
+export const WORKER_PIECES: usize = WORKER_HEADERS + HEADER_SLOT_SIZE * OUTPUTS_MAX;
+export const PIECES_MAX: u32 = 2048; // the slot in front of an output's first piece is its driver's, for a virtio-net header
+export const PIECE_SIZE: usize = 16; // 0 process address (8) | 8 length (8)
+export const WORKER_IO: usize = WORKER_PIECES + PIECE_SIZE * PIECES_MAX;
 export const WORKER_IO_SIZE: usize = 524288;
 export const WORKER_SIZE: usize = WORKER_IO + WORKER_IO_SIZE;
 export const WORKERS: usize = EVENTS_END;
@@ -307,7 +325,13 @@ export const WORKERS_END: usize = WORKERS + WORKER_SIZE * WORKER_SLOTS;
  *   48 verdict (1) | 49 drop (1) | 50 flags (2) | 52 entry | 56 target | 60 target kind (1) | 61 result (1) | 62 origin (2) |
  *   64 virtio-net header (24) |
  *   88 inner (8) | 96 payload sum (8) | 104 flood list | 108 source VTEP | 112 copies |
- *   116 segments (2) | 118 segment headers (2) | 120 spare (8)
+ *   116 segments (2) | 118 segment headers (2) | 120 chain (2) | 122 train size (2) | 124 failed (2) | 126 spare (2)
+ *
+ * Outputs have other things in three places: 88 pieces (4) | 92 piece count (2) | 96 pieces len (4).
+ *
+ * A chain is what leaves together: datagrams of one flow as a train (UDP_SEGMENT), frames of one flow as a super-frame. Its
+ * head says what to send (PIECES); the members after it have DESC_FLAG_CHAINED, the driver passes them by, and sets
+ * DROP of every member to what became of the head. So each copy is still booked as itself.
  */
 export const DESC_HEADER_PTR: usize = 0;
 export const DESC_HEADER_LEN: usize = DESC_HEADER_PTR + 4;
@@ -335,15 +359,23 @@ export const DESC_PAYLOAD_SUM: usize = DESC_INNER + 8; // u64, inputs: checksum 
 export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow
 export const DESC_SOURCE_VTEP: usize = DESC_FLOOD_LIST + 4; // u32, inputs of decap: the sending VTEP
 export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it, the count of its buffer's users
-export const DESC_SEGMENTS: usize = DESC_COPIES + 4; // u16, inputs with DESC_FLAG_SUPER: frames that this one counts as
+export const DESC_SEGMENTS: usize = DESC_COPIES + 4; // u16, inputs with DESC_FLAG_SUPER, and outputs: frames that this one counts as
 export const DESC_SEGMENT_HEADERS: usize = DESC_SEGMENTS + 2; // u16, beside it: bytes that every segment repeats
-export const DESC_SPARE: usize = DESC_SEGMENT_HEADERS + 2; // 8 B
+export const DESC_CHAIN: usize = DESC_SEGMENT_HEADERS + 2; // u16, outputs: index + 1 of the chain's next output, 0 the last
+export const DESC_TRAIN_SIZE: usize = DESC_CHAIN + 2; // u16, outputs: bytes of each datagram of a train from the tunnel header on; 0: one datagram
+export const DESC_FAILED: usize = DESC_TRAIN_SIZE + 2; // u16, inputs with DESC_FLAG_SUPER: segments that could not be sent
+export const DESC_SPARE: usize = DESC_FAILED + 2; // 2 B
+
+export const DESC_PIECES: usize = DESC_INNER; // u32, outputs: first of its pieces, 0: header and payload are all
+export const DESC_PIECE_COUNT: usize = DESC_PIECES + 4; // u16, outputs
+export const DESC_PIECES_LEN: usize = DESC_PIECES + 8; // u32, outputs: bytes of all pieces
 
 export const DESC_FLAG_OUTER: u32 = 1; // decap: the outer headers are part of the payload, checksums unverified
 export const DESC_FLAG_FRAGMENT: u32 = 2; // decap: the datagram came in fragments
 export const DESC_FLAG_TRUNCATED: u32 = 4; // the frame was longer than its buffer
 export const DESC_FLAG_UNFINISHED: u32 = 8; // decap's own: the inner TCP or UDP checksum is the pseudo-header sum only
 export const DESC_FLAG_SUPER: u32 = 16; // the batch functions' own: counts as DESC_SEGMENTS frames
+export const DESC_FLAG_CHAINED: u32 = 32; // outputs: leaves with an earlier one, the head of its chain
 
 /** What a driver's send made of an output; settle turns it into the Drop of the direction and the target. */
 export const SEND_OK: u32 = 0;
@@ -368,13 +400,19 @@ export const VIRTIO_HDR_LEN: usize = VIRTIO_GSO_TYPE + 1; // u16
 export const VIRTIO_GSO_SIZE: usize = VIRTIO_HDR_LEN + 2; // u16
 export const VIRTIO_CSUM_START: usize = VIRTIO_GSO_SIZE + 2; // u16, from the start of the frame
 export const VIRTIO_CSUM_OFFSET: usize = VIRTIO_CSUM_START + 2; // u16
+export const VIRTIO_OUTER_TRANSPORT: usize = 20; // u16: offset of the outer UDP header, with a VIRTIO_GSO_UDP_TUNNEL type
+export const VIRTIO_INNER_NETWORK: usize = VIRTIO_OUTER_TRANSPORT + 2; // u16: offset of the inner IP header, likewise
 export const VIRTIO_LEN: usize = 24;
 export const VIRTIO_FLAG_NEEDS_CSUM: u32 = 1;
 export const VIRTIO_GSO_NONE: u32 = 0;
 export const VIRTIO_GSO_TCPV4: u32 = 1;
 export const VIRTIO_GSO_TCPV6: u32 = 4;
 export const VIRTIO_GSO_UDP_L4: u32 = 5;
+export const VIRTIO_GSO_UDP_TUNNEL_IPV4: u32 = 0x20; // or'ed to the inner type
+export const VIRTIO_GSO_UDP_TUNNEL_IPV6: u32 = 0x40;
 export const VIRTIO_GSO_ECN: u32 = 0x80;
+export const VIRTIO_FLAG_DATA_VALID: u32 = 2;
+export const VIRTIO_FLAG_UDP_TUNNEL_CSUM: u32 = 8;
 
 /* ---------------------------------------------------------------------------------------------------------
  * BUFFERS: INPUTS_MAX packet buffers a worker slot. Input i owns buffer i. An odd number of cache lines, so that
@@ -388,6 +426,24 @@ export const BUFFER_SIZE: usize = 65856; // 1029 lines: 256 + 65,600
 export const BUFFERS: usize = WORKERS_END;
 export const BUFFERS_SIZE: usize = BUFFER_SIZE * INPUTS_MAX; // of one worker slot
 export const BUFFERS_END: usize = BUFFERS + BUFFERS_SIZE * WORKER_SLOTS;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * SEGMENTS: a worker slot's room for the segments that it cuts super-frames into. Small enough to stay in a core's cache:
+ * a batch that needs more pauses (CONTEXT_SEGMENT), is sent, and goes on at the beginning of the room.
+ */
+export const SEGMENTS_SIZE: usize = 524288; // of one worker slot
+export const SEGMENTS: usize = BUFFERS_END;
+export const SEGMENTS_END: usize = SEGMENTS + SEGMENTS_SIZE * WORKER_SLOTS;
+
+/* ---------------------------------------------------------------------------------------------------------
+ * XSK: what AF_XDP shares with the kernel, for each worker (not for control or traces): the frames of its UMEM, then
+ * room for the rings of its sockets, which are mapped over these pages.
+ */
+export const UMEM_SIZE: usize = 8388608;
+export const XSK_RINGS_SIZE: usize = 1048576;
+export const XSK_SIZE: usize = UMEM_SIZE + XSK_RINGS_SIZE;
+export const XSK: usize = ((SEGMENTS_END + PAGE - 1) >>> 16) * PAGE;
+export const XSK_END: usize = XSK + XSK_SIZE * WORKERS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
  * Counters, u64, per worker slot: only that worker adds, anybody sums. Row 0 of the network counters takes what
@@ -410,7 +466,7 @@ export const COUNTER_ECN_ALARM: usize = COUNTER_LIMIT + 8; // RFC 6040 combinati
 export const COUNTER_ICMP: usize = COUNTER_ECN_ALARM + 8; // `too big` messages sent to a port
 export const COUNTER_DROPS: usize = 128; // one u64 for each member of Drop
 export const NETWORK_COUNTERS_SIZE: usize = 448;
-export const NETWORK_COUNTERS: usize = BUFFERS_END;
+export const NETWORK_COUNTERS: usize = XSK_END;
 export const NETWORK_COUNTERS_WORKER: usize = NETWORK_COUNTERS_SIZE * NETWORKS_MAX;
 export const NETWORK_COUNTERS_END: usize = NETWORK_COUNTERS + NETWORK_COUNTERS_WORKER * WORKER_SLOTS;
 

@@ -49,7 +49,10 @@ static inline struct descriptor *emit(u32 worker, u32 to, u32 index, u32 kind, u
   output->target = target;
   output->target_kind = (u8)kind;
   output->drop = SEND_OK;
+  output->flags = 0;
   output->origin = (u16)index;
+  st32((u8 *)output + DESC_PIECES, 0);
+  st64((u8 *)output + DESC_SEGMENTS, 1); /* one frame; no CHAIN, no TRAIN_SIZE */
   input->copies++;
   return output;
 }

@@ -10,7 +10,7 @@ import { formatAddress, parseAddress } from "../address.js";
 import type { Config } from "../config/types.js";
 import { compileDataplane, instantiateDataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
-import { LinkEvents, listInterfaces, openUnderlay } from "../linux/index.js";
+import { baseAddress, LinkEvents, listInterfaces, openUnderlay } from "../linux/index.js";
 import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
@@ -66,6 +66,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     reservedMask: config.reservedBits === "strict" ? RESERVED_BITS : 0n,
     fdbCapacity: config.fdb.capacity,
     workers: workerCount,
+    base: baseAddress(memory),
   });
 
   const { port, local } = config;

@@ -14,7 +14,7 @@ export {
 export { errnoName, SyscallError } from "./errno.js";
 export { createBell, drainBell, ringBell } from "./eventfd.js";
 export { describeHolder, type PortHolder, whoHasUdpPort } from "./holders.js";
-export { closeFd } from "./libc.js";
+export { baseAddress, closeFd } from "./libc.js";
 export { LinkEvents } from "./link-events.js";
 export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDropped } from "./links.js";
 export { inNamespace } from "./netns.js";

@@ -7,6 +7,7 @@
 import { randomBytes } from "node:crypto";
 import {
   FDB_BUCKETS_MAX,
+  SYSTEM_BASE,
   SYSTEM_CLOCK,
   SYSTEM_FDB_BUCKET_MASK,
   SYSTEM_FDB_CAPACITY,
@@ -59,6 +60,8 @@ export interface TablesOptions {
   readonly fdbCapacity: number;
   /** Worker slots that may run. */
   readonly workers: number;
+  /** Process address of the memory, for the iovecs that the hot path makes; 0 when nothing goes to the kernel. */
+  readonly base?: number;
   /** Odd; random when absent. Tests give it. */
   readonly fdbSeed?: bigint;
 }
@@ -147,4 +150,5 @@ function writeSystem({ u8, u32, u64 }: Views, options: TablesOptions): void {
   u64[SYSTEM_RESERVED_MASK / 8] = options.reservedMask;
   u8.set(options.local, SYSTEM_LOCAL);
   u32[SYSTEM_UDP_PORT / 4] = options.port;
+  u64[SYSTEM_BASE / 8] = BigInt(options.base ?? 0);
 }

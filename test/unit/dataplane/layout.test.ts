@@ -21,6 +21,8 @@ const REGIONS: readonly (readonly [string, number, number])[] = [
   ["EVENTS", L.EVENTS, L.EVENTS_END],
   ["WORKERS", L.WORKERS, L.WORKERS_END],
   ["BUFFERS", L.BUFFERS, L.BUFFERS_END],
+  ["SEGMENTS", L.SEGMENTS, L.SEGMENTS_END],
+  ["XSK", L.XSK, L.XSK_END],
   ["NETWORK_COUNTERS", L.NETWORK_COUNTERS, L.NETWORK_COUNTERS_END],
   ["VTEP_COUNTERS", L.VTEP_COUNTERS, L.VTEP_COUNTERS_END],
   ["BATCHES", L.BATCHES, L.BATCHES_END],
@@ -121,9 +123,29 @@ describe("records", () => {
         [L.DESC_COPIES, 4],
         [L.DESC_SEGMENTS, 2],
         [L.DESC_SEGMENT_HEADERS, 2],
+        [L.DESC_CHAIN, 2],
+        [L.DESC_TRAIN_SIZE, 2],
+        [L.DESC_FAILED, 2],
+        [L.DESC_SPARE, 2],
       ],
       L.DESC_SIZE,
     );
+  });
+
+  it("what an output has in place of an input's fields does not overlap", () => {
+    const end = L.DESC_FLOOD_LIST - L.DESC_PIECES;
+    expectFields(
+      [
+        [0, 4],
+        [L.DESC_PIECE_COUNT - L.DESC_PIECES, 2],
+        [L.DESC_PIECES_LEN - L.DESC_PIECES, 4],
+      ],
+      end,
+    );
+  });
+
+  it("frames and rings of AF_XDP lie on pages", () => {
+    for (const start of [L.XSK, L.XSK + L.UMEM_SIZE, L.XSK + L.XSK_SIZE]) expect(start % L.PAGE).toBe(0);
   });
 
   it("the fields of a network do not overlap, and its counts have a line of their own", () => {
@@ -171,6 +193,7 @@ describe("records", () => {
         [L.WORKER_INPUTS, L.INPUTS_MAX * L.DESC_SIZE],
         [L.WORKER_OUTPUTS, L.OUTPUTS_MAX * L.DESC_SIZE],
         [L.WORKER_HEADERS, L.OUTPUTS_MAX * L.HEADER_SLOT_SIZE],
+        [L.WORKER_PIECES, L.PIECES_MAX * L.PIECE_SIZE],
         [L.WORKER_IO, L.WORKER_IO_SIZE],
       ],
       L.WORKER_SIZE,
@@ -194,13 +217,14 @@ describe("lines of different writers", () => {
       L.SYSTEM_EPOCH,
       L.SYSTEM_FDB_COUNT,
       L.SYSTEM_VTEP_LOCK,
+      L.SYSTEM_OFFLOADS,
       L.CONSTANTS,
       L.KICK_SEQ,
     ];
     expect(new Set(writers.map(line)).size).toBe(writers.length);
     for (const [name, value] of Object.entries(L)) {
       const configured =
-        /^SYSTEM_(FDB_BUCKET_MASK|FDB_CAPACITY|FDB_SEED|SRC_PORT|OUTER|RESERVED|PREFIXES|LOCAL|UDP_PORT)/;
+        /^SYSTEM_(FDB_BUCKET_MASK|FDB_CAPACITY|FDB_SEED|SRC_PORT|OUTER|RESERVED|PREFIXES|LOCAL|UDP_PORT|BASE)/;
       if (configured.test(name)) expect(Number(value)).toBeLessThan(L.SYSTEM_CLOCK);
     }
     expect(L.KICK_SEQ + L.KICK_SEQ_STRIPES * 4).toBeLessThanOrEqual(L.SYSTEM_END);
