@@ -80,6 +80,16 @@ export const sendmmsg: (fd: Fd, messages: Address, count: number, flags: number)
   "int sendmmsg(int fd, uintptr_t messages, uint32_t count, int flags)",
 );
 
+/** bpf(2) has no function of its own in libc. */
+const syscallBpf: (number: number, command: number, attr: Uint8Array, size: number) => number = libc.func(
+  "syscall",
+  "long",
+  ["long", "int", "void *", "uint32"],
+);
+const NR_BPF = process.arch === "x64" ? 321 : 280;
+/** @param attr union bpf_attr */
+export const bpf = (command: number, attr: Uint8Array, size: number): number => syscallBpf(NR_BPF, command, attr, size);
+
 /** The errno of this thread's last failed call. Ask at once: any other call may change it. */
 export const lastErrno: () => number = koffi.errno;
 
