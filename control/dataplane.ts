@@ -15,6 +15,8 @@ export interface Dataplane {
   /** Takes note of what `send` did with outputs 0 to outputs - 1, and counts the batch when nothing is pending. */
   encapSettle(worker: number, outputs: number): void;
   decapBatch(worker: number, count: number): number;
+  /** Between decapBatch and send, where ports take super-frames: chains frames of one flow (layout.ts: descriptor). */
+  decapCoalesce(worker: number, outputs: number): void;
   decapSettle(worker: number, outputs: number): void;
 
   /** `key` and `value` as in layout.ts; the tag is filled in. Returns FDB_SET_* */

@@ -7,6 +7,7 @@ import { fold, sumBytes } from "./wire/checksum";
 import { ETH_LEN } from "./wire/ethernet";
 import { parseInner } from "./wire/inner";
 
+export { decapCoalesce } from "./coalesce/pass";
 export { decapBatch } from "./decap";
 export { encapBatch } from "./encap";
 export { fdbFlush, fdbRemove, fdbSet, fdbSweep } from "./fdb/control";

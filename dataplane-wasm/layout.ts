@@ -274,6 +274,7 @@ export const EVENTS_END: usize = EVENTS + EVENT_RING_SIZE * WORKER_SLOTS;
  *   outputs      512 descriptors that a batch function fills and a driver's send takes
  *   headers      512 x 128 B: outer headers of flood copies, each right-aligned at the end
  *   pieces       2048 x 16 B: struct iovec, process addresses: what a train or a coalesced super-frame consists of
+ *   chains       16 x 64 B: the super-frames that a pass of decapCoalesce is still adding to
  *   io           tables of the drivers (iovec, mmsghdr, addresses, control messages)
  */
 export const CONTEXT_PENDING: usize = 0; // u32: inputs of the current batch not finished yet; 0: the batch is done
@@ -309,7 +310,18 @@ export const HEADER_SLOT_SIZE: usize = 128;
 export const WORKER_PIECES: usize = WORKER_HEADERS + HEADER_SLOT_SIZE * OUTPUTS_MAX;
 export const PIECES_MAX: u32 = 2048; // the slot in front of an output's first piece is its driver's, for a virtio-net header
 export const PIECE_SIZE: usize = 16; // 0 process address (8) | 8 length (8)
-export const WORKER_IO: usize = WORKER_PIECES + PIECE_SIZE * PIECES_MAX;
+export const WORKER_CHAINS: usize = WORKER_PIECES + PIECE_SIZE * PIECES_MAX;
+export const CHAINS_MAX: u32 = 16;
+export const CHAIN_FLOW: usize = 0; // u64: flow hash | attachment << 32
+export const CHAIN_HEAD: usize = 8; // u32: index of the output
+export const CHAIN_TAIL: usize = CHAIN_HEAD + 4; // u32: the same
+export const CHAIN_SEGMENT: usize = CHAIN_TAIL + 4; // u32: data bytes of each segment but the last; 0: the chain takes no more
+export const CHAIN_SEQ: usize = CHAIN_SEGMENT + 4; // u32: TCP sequence number that comes next
+export const CHAIN_LEN: usize = CHAIN_SEQ + 4; // u32: bytes of the IP packet so far
+export const CHAIN_COUNT: usize = CHAIN_LEN + 4; // u32: segments so far
+export const CHAIN_CHECKED: usize = CHAIN_COUNT + 4; // u32: 1: the head's checksum holds
+export const CHAIN_SIZE: usize = 64;
+export const WORKER_IO: usize = WORKER_CHAINS + CHAIN_SIZE * CHAINS_MAX;
 export const WORKER_IO_SIZE: usize = 524288;
 export const WORKER_SIZE: usize = WORKER_IO + WORKER_IO_SIZE;
 export const WORKERS: usize = EVENTS_END;

@@ -15,6 +15,9 @@ import {
   DESC_TARGET,
   DESC_TARGET_KIND,
   FDB_KIND_VTEP,
+  OFFLOAD_PORT_TSO,
+  OFFLOAD_PORT_USO,
+  SYSTEM_OFFLOADS,
   WORKER_OUTPUTS,
   WORKER_SIZE,
   WORKERS,
@@ -23,6 +26,9 @@ import type { Dataplane } from "../dataplane.js";
 import type { PortDriver, UnderlayDriver } from "../drivers/seams.js";
 import type { SharedMemory } from "../memory.js";
 import { readU64, storeU64 } from "../u64.js";
+
+const OFFLOADS_INDEX = SYSTEM_OFFLOADS / 4;
+const COALESCING = OFFLOAD_PORT_TSO | OFFLOAD_PORT_USO;
 
 /* Our choices. */
 /** Frames of a batch: enough to share the cost of a system call, few enough to stay in the cache. */
@@ -93,6 +99,7 @@ export class Engine {
     this.#note(count);
     do {
       const outputs = this.#dataplane.decapBatch(this.#worker, count);
+      if ((this.#memory.u32[OFFLOADS_INDEX] & COALESCING) !== 0) this.#dataplane.decapCoalesce(this.#worker, outputs);
       this.#send(outputs);
       this.#dataplane.decapSettle(this.#worker, outputs);
     } while (this.#memory.u32[this.#pendingIndex] !== 0);

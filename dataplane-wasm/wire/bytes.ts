@@ -5,6 +5,11 @@ export function loadBe16(p: usize): u32 {
   return asWire16(<u32>load<u16>(p));
 }
 
+/** A 32-bit word in wire order, as a number. */
+export function loadBe32(p: usize): u32 {
+  return bswap<u32>(load<u32>(p));
+}
+
 export function storeBe16(p: usize, value: u32): void {
   store<u16>(p, <u16>asWire16(value));
 }

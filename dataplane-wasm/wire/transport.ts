@@ -1,7 +1,8 @@
 // TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260) and ICMP (RFC 792, RFC 4443): the few fields a VTEP looks at.
 //
 //   all but ICMP   0 source port (2) | 2 destination port (2)
-//   TCP            12 data offset (4 bits) | 13 flags | 16 checksum (2)
+//   TCP            4 sequence (4) | 8 acknowledgement (4) | 12 data offset (4 bits) | 13 flags | 14 window (2) | 16 checksum (2) |
+//                  18 urgent pointer (2) | 20 options
 //   UDP            4 length (2) | 6 checksum (2)
 
 export const PROTOCOL_ICMP: u32 = 1;
@@ -11,10 +12,18 @@ export const PROTOCOL_ICMPV6: u32 = 58;
 export const PROTOCOL_SCTP: u32 = 132;
 
 export const PORTS_LEN: u32 = 4;
+export const TCP_SEQ: usize = 4;
+export const TCP_ACK: usize = TCP_SEQ + 4;
 export const TCP_DATA_OFFSET: usize = 12;
 export const TCP_FLAGS: usize = 13;
+export const TCP_FLAG_FIN: u32 = 0x01;
+export const TCP_FLAG_SYN: u32 = 0x02;
+export const TCP_FLAG_RST: u32 = 0x04;
+export const TCP_FLAG_PSH: u32 = 0x08;
+export const TCP_FLAG_URG: u32 = 0x20;
 export const TCP_FLAG_CWR: u32 = 0x80;
 export const TCP_CHECKSUM: usize = 16;
+export const TCP_URGENT: usize = TCP_CHECKSUM + 2;
 export const TCP_LEN: u32 = 20;
 export const UDP_SRC_PORT: usize = 0;
 export const UDP_DST_PORT: usize = UDP_SRC_PORT + 2;

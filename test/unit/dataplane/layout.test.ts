@@ -144,6 +144,22 @@ describe("records", () => {
     );
   });
 
+  it("the fields of an open chain do not overlap", () => {
+    expectFields(
+      [
+        [L.CHAIN_FLOW, 8],
+        [L.CHAIN_HEAD, 4],
+        [L.CHAIN_TAIL, 4],
+        [L.CHAIN_SEGMENT, 4],
+        [L.CHAIN_SEQ, 4],
+        [L.CHAIN_LEN, 4],
+        [L.CHAIN_COUNT, 4],
+        [L.CHAIN_CHECKED, 4],
+      ],
+      L.CHAIN_SIZE,
+    );
+  });
+
   it("frames and rings of AF_XDP lie on pages", () => {
     for (const start of [L.XSK, L.XSK + L.UMEM_SIZE, L.XSK + L.XSK_SIZE]) expect(start % L.PAGE).toBe(0);
   });
@@ -194,6 +210,7 @@ describe("records", () => {
         [L.WORKER_OUTPUTS, L.OUTPUTS_MAX * L.DESC_SIZE],
         [L.WORKER_HEADERS, L.OUTPUTS_MAX * L.HEADER_SLOT_SIZE],
         [L.WORKER_PIECES, L.PIECES_MAX * L.PIECE_SIZE],
+        [L.WORKER_CHAINS, L.CHAINS_MAX * L.CHAIN_SIZE],
         [L.WORKER_IO, L.WORKER_IO_SIZE],
       ],
       L.WORKER_SIZE,
