@@ -1,10 +1,9 @@
 // The suites, in the order in which they run.
 
-import { hotpath } from "./scenarios/hotpath.js";
-import { learning } from "./scenarios/learning.js";
 import { metrics } from "./scenarios/metrics.js";
 import { path } from "./scenarios/path.js";
 import { start } from "./scenarios/start.js";
 import type { Suite } from "./suite.js";
+import { dataplane } from "./suites/dataplane/suite.js";
 
-export const SUITES: readonly Suite[] = [hotpath, learning, path, start, metrics];
+export const SUITES: readonly Suite[] = [dataplane, path, start, metrics];

@@ -1,6 +1,7 @@
 // The packet work of dataplane-wasm in C: the same algorithm on the same memory, file by file, written as a C programmer
 // would write it. It is what the WebAssembly is compared with; it must produce the same bytes. Built by ../twin.ts.
 
+#include "control.h"
 #include "encap.h"
 #include "settle.h"
 
@@ -29,4 +30,12 @@ u32 twin_decap(u32 worker, u32 count) {
     made += outputs;
   } while (ld32(context_of(worker) + CONTEXT_PENDING));
   return made;
+}
+
+u32 twin_hash(u32 worker, u32 count) { return hash_batch(worker, count); }
+
+u32 twin_sweep(u32 worker, u32 from, u32 count) { return fdb_sweep(worker, from, count); }
+
+u32 twin_flush(u32 worker, u32 from, u32 count, u32 network, u64 mask, u64 match) {
+  return fdb_flush(worker, from, count, network, mask, match);
 }

@@ -1,12 +1,12 @@
-// Input batches: 64-byte inner frames, four kinds in a random order (IPv4 and IPv6, TCP and UDP), between MACs that
-// the FDB knows, drawn evenly from all of its entries. (IPv6 with TCP takes 74 bytes at the least; the others have 64.)
+// Input batches: inner frames of four kinds in a random order (IPv4 and IPv6, TCP and UDP), between MACs that the FDB
+// knows, drawn evenly from all of its entries. (IPv6 with TCP takes 74 bytes at the least; the others have 64.)
 // A batch for encap comes from one port, as a worker reads one queue at a time, and goes to all VTEPs at random. In
 // batches for decap the sender (VTEP and network) changes at random, on average after RUN datagrams.
 //
 // `fill` puts a batch where a driver's receive would have put it, descriptors included, with the drivers' own functions.
-// It costs every contender the same, and the same seed gives the same batches.
+// It costs every contender the same, and the same seed gives the same batches. Bodies are written once, headers each time.
 
-import { clearVirtio, writeInput, writeOuter, writeOuterAddress } from "../control/drivers/descriptors.js";
+import { clearVirtio, writeInput, writeOuter, writeOuterAddress } from "../../../../control/drivers/descriptors.js";
 import {
   BUFFER_SIZE,
   BUFFERS,
@@ -16,7 +16,7 @@ import {
   WORKER_INPUTS,
   WORKER_SIZE,
   WORKERS,
-} from "../dataplane-wasm/layout.js";
+} from "../../../../dataplane-wasm/layout.js";
 import {
   localEntries,
   MAPPED,
@@ -29,7 +29,7 @@ import {
   vtepAddress,
   vtepOf,
   type World,
-} from "./engine.js";
+} from "./world.js";
 
 export type Direction = "encap" | "decap";
 
@@ -41,27 +41,62 @@ const OUTER_TTL = 64;
 export const RUN = 8;
 
 interface Kind {
-  /** The frame, as words loaded little-endian. */
+  /** The frame's beginning, as words loaded little-endian. */
   readonly words: Uint32Array;
   readonly length: number;
   /** Word whose upper half is the source port. */
   readonly portWord: number;
 }
 
-const IPV4 = "0800" + "4500003200000000400612340a3c00010a3c0002";
-const IPV6 = "86dd" + "600000000014064020010db800000000000000000000000120010db8000000000000000000000002";
-const TCP = "1f9001bb00000001000000025018ffff5a5a0000";
-const UDP = "1f9001bb001e5a5a";
+/** Bytes that every fill writes: the headers of the longest kind. */
+const WRITTEN = 76;
+const BODY = 0x5a;
+/** What each kind needs at the least. */
+export const FRAME_MIN = 64;
 
-const KINDS: readonly Kind[] = [
-  kind(IPV4 + TCP, 64, 8),
-  kind(IPV4.replace("400612", "401112") + UDP, 64, 8),
-  kind(IPV6 + TCP, 74, 13),
-  kind(IPV6.replace("001406", "000a11") + UDP.replace("001e", "000a"), 64, 13),
-];
+const ETH_LEN = 14;
+const IPV4_LEN = 20;
+const IPV6_LEN = 40;
+const TCP_LEN = 20;
+
+const IPV4 = "0800" + "4500ffff00000000400612340a3c00010a3c0002";
+const IPV6 = "86dd" + "60000000ffff064020010db800000000000000000000000120010db8000000000000000000000002";
+const TCP = "1f9001bb00000001000000025018ffff5a5a0000";
+const UDP = "1f9001bbffff5a5a";
+
+export const KIND_NAMES: readonly string[] = ["IPv4 TCP", "IPv4 UDP", "IPv6 TCP", "IPv6 UDP"];
+
+/** The four kinds of `length` bytes from the Ethernet header on, without FCS. */
+function kindsOf(length: number, name?: string): readonly Kind[] {
+  const kinds = [
+    ipv4(TCP, length),
+    ipv4(UDP, length),
+    ipv6(TCP, Math.max(length, ETH_LEN + IPV6_LEN + TCP_LEN)),
+    ipv6(UDP, length),
+  ];
+  return name === undefined ? kinds : kinds.map((kind) => kinds[KIND_NAMES.indexOf(name)] ?? kind);
+}
+
+function ipv4(transport: string, length: number): Kind {
+  const header = transport === UDP ? IPV4.replace("4006", "4011") : IPV4;
+  const made = kind(header + transport, length, 8);
+  const bytes = Buffer.from(made.words.buffer);
+  bytes.writeUInt16BE(length - ETH_LEN, ETH_LEN + 2);
+  if (transport === UDP) bytes.writeUInt16BE(length - ETH_LEN - IPV4_LEN, ETH_LEN + IPV4_LEN + 4);
+  return made;
+}
+
+function ipv6(transport: string, length: number): Kind {
+  const header = transport === UDP ? IPV6.replace("0640", "1140") : IPV6;
+  const made = kind(header + transport, length, 13);
+  const bytes = Buffer.from(made.words.buffer);
+  bytes.writeUInt16BE(length - ETH_LEN - IPV6_LEN, ETH_LEN + 4);
+  if (transport === UDP) bytes.writeUInt16BE(length - ETH_LEN - IPV6_LEN, ETH_LEN + IPV6_LEN + 4);
+  return made;
+}
 
 function kind(hex: string, length: number, portWord: number): Kind {
-  const bytes = new Uint8Array(76).fill(0x5a);
+  const bytes = new Uint8Array(WRITTEN).fill(BODY);
   bytes.set(Buffer.from(hex, "hex"), 12);
   return { words: new Uint32Array(bytes.buffer), length, portWord };
 }
@@ -70,11 +105,39 @@ function kind(hex: string, length: number, portWord: number): Kind {
 export interface Source {
   readonly worker: number;
   readonly direction: Direction;
+  /** Frames in a batch. */
+  readonly count: number;
   /** Fills inputs 0 to count - 1. */
-  fill(count: number): void;
+  fill(): void;
 }
 
+export interface FrameOptions {
+  readonly worker?: number;
+  readonly seed?: number;
+  /** Frames in a batch. */
+  readonly count?: number;
+  /** Bytes of a frame, from the Ethernet header on, without FCS. */
+  readonly length?: number;
+  /** One of KIND_NAMES, instead of all by turns. */
+  readonly kind?: string;
+  /** The entry that the next frame comes from, instead of a random one. */
+  readonly nextSource?: () => number;
+  /** Decap: the VTEP that sends for an entry, instead of the one that the entry is behind. */
+  readonly senderOf?: (entry: number) => number;
+  /** Encap: the entry that the next frame goes to, instead of a random one. It is in the frame's network only if it says so. */
+  readonly nextDestination?: (network: number) => number;
+}
+
+/** Our choice: what a driver's receive hands over under load. */
+export const BATCH = 64;
+
 export class FrameSource implements Source {
+  readonly worker: number;
+  readonly count: number;
+  /** Bytes a frame, on average. */
+  readonly meanLength: number;
+  readonly #options: FrameOptions;
+  readonly #kinds: readonly Kind[];
   readonly #u32: Uint32Array;
   readonly #inputs: number;
   readonly #buffers: number;
@@ -87,12 +150,15 @@ export class FrameSource implements Source {
 
   constructor(
     readonly world: World,
-    readonly worker: number,
     readonly direction: Direction,
-    seed = 1,
-    /** The entry that the next frame comes from, instead of a random one. */
-    readonly nextSource?: () => number,
+    options: FrameOptions = {},
   ) {
+    const { worker = 0, seed = 1, count = BATCH, length = FRAME_MIN } = options;
+    this.worker = worker;
+    this.count = count;
+    this.#options = options;
+    this.#kinds = kindsOf(length, options.kind);
+    this.meanLength = this.#kinds.reduce((sum, kind) => sum + kind.length, 0) / this.#kinds.length;
     this.#u32 = world.shared.u32;
     this.#inputs = WORKERS + worker * WORKER_SIZE + WORKER_INPUTS;
     this.#buffers = BUFFERS + worker * BUFFERS_SIZE;
@@ -102,11 +168,15 @@ export class FrameSource implements Source {
     this.#tunnelHeaders = new Uint32Array(NETWORK_COUNT + 1).map((_, network) =>
       Number(tunnelHeader(vniOf(network)) >> 32n),
     );
+    for (let i = 0; i < count; i++) {
+      const frame = this.#buffers + i * BUFFER_SIZE + HEADROOM;
+      world.shared.u8.fill(BODY, frame, frame + Math.max(length, WRITTEN));
+    }
   }
 
-  fill(count: number): void {
+  fill(): void {
     this.#newSender();
-    for (let i = 0; i < count; i++) this.#one(i);
+    for (let i = 0; i < this.count; i++) this.#one(i);
   }
 
   #newSender(): void {
@@ -119,15 +189,16 @@ export class FrameSource implements Source {
     const decap = this.direction === "decap";
     const random = this.#random();
     if (decap && ((random >>> 10) & (RUN - 1)) === 0) this.#newSender();
-    const fresh = this.nextSource?.();
+    const { nextSource, nextDestination, senderOf = vtepOf } = this.#options;
+    const fresh = nextSource?.();
     const network = fresh === undefined ? this.#network : 1 + (fresh & (NETWORK_COUNT - 1));
-    const kind = KINDS[(random >>> 8) & 3];
+    const kind = this.#kinds[(random >>> 8) & 3];
     if (kind === undefined) return;
     const source = fresh ?? (decap ? this.#remoteOf(network, this.#vtep) : this.#local(network));
-    const destination = decap ? this.#local(network) : this.#remote(network);
+    const destination = decap ? this.#local(network) : (nextDestination?.(network) ?? this.#remote(network));
     const buffer = this.#buffers + i * BUFFER_SIZE;
     this.#frame(buffer + HEADROOM, kind, source, destination, random);
-    if (decap) this.#fromUnderlay(i, buffer, kind.length, network, vtepOf(source));
+    if (decap) this.#fromUnderlay(i, buffer, kind.length, network, senderOf(source));
     else this.#fromPort(i, buffer, kind.length, network);
   }
 

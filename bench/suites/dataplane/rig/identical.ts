@@ -24,7 +24,7 @@ import {
   NETWORKS,
   PAGE,
   SYSTEM,
-  SYSTEM_FDB_BUCKET_MASK,
+  SYSTEM_CLOCK,
   VTEP_COUNTERS,
   VTEP_COUNTERS_SIZE,
   VTEP_COUNTERS_WORKER,
@@ -32,14 +32,17 @@ import {
   WORKER_IO,
   WORKER_SIZE,
   WORKERS,
-} from "../dataplane-wasm/layout.js";
+} from "../../../../dataplane-wasm/layout.js";
 import type { Contender } from "./contender.js";
-import { NETWORK_COUNT, VTEP_COUNT, type World } from "./engine.js";
-import { type Direction, FrameSource } from "./frames.js";
+import { type Direction, FRAME_MIN, FrameSource } from "./frames.js";
+import { AGEING_SECONDS, bucketsOf, CLOCK, NETWORK_COUNT, VTEP_COUNT, type World } from "./world.js";
 
 const WORKER = 0;
 const COUNT = 64;
-const CLEAN_BATCHES = 200;
+/** Batches of frames of each length. */
+const CLEAN_BATCHES = 60;
+const LENGTHS = [1500, 9000, FRAME_MIN] as const;
+/** Of the last length. */
 const DAMAGED_BATCHES = 1000;
 /** Of a packet buffer: headroom and the frame. */
 const BUFFER_COMPARED = 512;
@@ -51,31 +54,59 @@ export interface Side {
 
 /** @throws naming the first difference. @returns how many frames were compared */
 export function assertIdentical(one: Side, other: Side): number {
-  let frames = 0;
-  for (const direction of ["encap", "decap"] as const) {
-    frames += compareDirection(one, other, direction);
+  const frames = (["encap", "decap"] as const).map((direction) => compareDirection(one, other, direction));
+  compareHashes(one, other);
+  compareWalks(one, other);
+  return frames.reduce((sum, count) => sum + count, 0);
+}
+
+function compareHashes(one: Side, other: Side): void {
+  const hashes = [one, other].map(({ world, contender }) => {
+    sourceOf(world, "encap", FRAME_MIN).fill();
+    return contender.hash.batch(WORKER, COUNT) >>> 0;
+  });
+  if (hashes[0] !== hashes[1]) throw new Error(`the flow hashes differ: ${hashes.join(", ")}`);
+}
+
+/** Ages and then flushes half of the table each. */
+function compareWalks(one: Side, other: Side): void {
+  for (const walk of ["sweep", "flush"] as const) {
+    const gone = [one, other].map(({ world: { shared }, contender }) => {
+      if (walk === "sweep") shared.u32[SYSTEM_CLOCK / 4] = CLOCK + AGEING_SECONDS + 1;
+      const half = bucketsOf(shared) / 2;
+      return contender[walk](walk === "sweep" ? 0 : half, half);
+    });
+    if (gone[0] !== gone[1]) throw new Error(`${walk}: ${gone[0]} entries went, and ${gone[1]}`);
+    compareRegions(one, other, walk, tableRegions(one.world));
   }
-  return frames;
 }
 
 function compareDirection(one: Side, other: Side, direction: Direction): number {
-  const sides = [one, other].map((side) => ({
-    ...side,
-    source: new FrameSource(side.world, WORKER, direction, 7),
-    damage: new Damage(side.world, 11),
-  }));
-  for (let n = 0; n < CLEAN_BATCHES + DAMAGED_BATCHES; n++) {
-    const made = sides.map(({ source, damage, contender }) => {
-      source.fill(COUNT);
-      if (n >= CLEAN_BATCHES) damage.inflict(COUNT);
-      return contender.batch[direction](WORKER, COUNT);
-    });
-    const where = `${direction}, batch ${n}`;
-    if (made[0] !== made[1]) throw new Error(`${where}: ${one.contender.name} made ${made[0]} outputs, not ${made[1]}`);
-    compareRegions(one, other, where, BATCH_REGIONS);
+  const damages = [one, other].map(({ world }) => new Damage(world, 11));
+  let frames = 0;
+  for (const length of LENGTHS) {
+    const batches = CLEAN_BATCHES + (length === FRAME_MIN ? DAMAGED_BATCHES : 0);
+    const sources = [one, other].map(({ world }) => sourceOf(world, direction, length));
+    for (let n = 0; n < batches; n++) {
+      const made = [one, other].map(({ contender }, side) => {
+        sources[side]?.fill();
+        if (n >= CLEAN_BATCHES) damages[side]?.inflict(COUNT);
+        return contender.forward[direction].batch(WORKER, COUNT);
+      });
+      const where = `${direction}, ${length} B, batch ${n}`;
+      if (made[0] !== made[1]) {
+        throw new Error(`${where}: ${one.contender.name} made ${made[0]} outputs, not ${made[1]}`);
+      }
+      compareRegions(one, other, where, BATCH_REGIONS);
+      frames += COUNT;
+    }
   }
   compareRegions(one, other, direction, tableRegions(one.world));
-  return (CLEAN_BATCHES + DAMAGED_BATCHES) * COUNT;
+  return frames;
+}
+
+function sourceOf(world: World, direction: Direction, length: number): FrameSource {
+  return new FrameSource(world, direction, { worker: WORKER, seed: 7, count: COUNT, length });
 }
 
 interface Region {
@@ -96,7 +127,7 @@ const BATCH_REGIONS: readonly Region[] = [
 
 /** What batches leave behind: tables, counters, events. */
 function tableRegions({ shared }: World): Region[] {
-  const buckets = (shared.u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+  const buckets = bucketsOf(shared);
   return [
     { name: "system", start: SYSTEM, length: PAGE },
     { name: "fdb", start: FDB, length: buckets * FDB_BUCKET_SIZE },

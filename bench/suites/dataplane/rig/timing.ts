@@ -1,38 +1,43 @@
-// Timing of batches: fill inputs (not timed), read the clock, do the batch, read the clock. The clock's own cost, and for the
-// C twin the cost of a call from JavaScript into a library, are measured in the same way and taken off; what the product
+// Timing of batches: fill inputs (not timed), read the clock, do the batch, read the clock. The clock's own cost, and what a
+// contender's work has to be relieved of (contender.ts), are measured in the same way and taken off; what the product
 // pays, the call from JavaScript into WebAssembly, stays in.
 
 import { setImmediate as breathe } from "node:timers/promises";
-import type { Batch, Contender } from "./contender.js";
+import { spread } from "../../../statistics.js";
+import { inRound } from "../../../suite.js";
+import type { Batch, Work } from "./contender.js";
 import type { Source } from "./frames.js";
-import { spread } from "./statistics.js";
-import { inRound } from "./suite.js";
 
-export const BATCH = 64;
 /**
- * Batches whose times are added up; the value of a measurement is the median of its blocks. A block is much shorter than a
- * time slice, so that a preemption spoils one of many.
+ * Frames of a block, at the least, and batches; the value of a measurement is the median of its blocks. A block is much
+ * shorter than a time slice, so that a preemption spoils one of many.
  */
-const BLOCK = 8;
-const OVERHEAD_BLOCKS = 2000;
+const BLOCK_FRAMES = 256;
+const BLOCK_BATCHES = 8;
+const OVERHEAD_BLOCKS = 500;
 
 /** Our choice: contenders take turns after this long, so that a machine that changes its pace changes it for both. */
 export const SLICE_SECONDS = 0.025;
 
 /** Collects the times of one contender's batches over many short turns. */
 export class Meter {
-  readonly #batch: Batch;
+  readonly #work: Work;
+  readonly #batches: number;
   readonly #overhead: number;
   readonly #blocks: number[] = [];
   #cpuMicroseconds = 0;
   #wallMicroseconds = 0;
 
   constructor(
-    readonly contender: Contender,
+    readonly name: string,
+    work: Work,
     readonly source: Source,
   ) {
-    this.#batch = contender.batch[source.direction];
-    this.#overhead = overheadNs(contender, source.worker);
+    this.#work = work;
+    this.#batches = Math.max(BLOCK_BATCHES, Math.ceil(BLOCK_FRAMES / source.count));
+    // Twice, because the first blocks run before the compiler has seen them.
+    this.#nothing();
+    this.#overhead = this.#nothing();
   }
 
   /** Runs blocks for `seconds` of wall time. */
@@ -48,15 +53,7 @@ export class Meter {
 
   /** Runs one block. @returns nanoseconds a frame */
   block(): number {
-    const { source } = this;
-    let spent = 0;
-    for (let n = 0; n < BLOCK; n++) {
-      source.fill(BATCH);
-      const before = process.hrtime.bigint();
-      this.#batch(source.worker, BATCH);
-      spent += Number(process.hrtime.bigint() - before);
-    }
-    return spent / (BLOCK * BATCH) - this.#overhead / BATCH;
+    return (this.#time(this.#work.batch, true) - this.#overhead) / this.source.count;
   }
 
   /** Median of the blocks, nanoseconds a frame. */
@@ -65,12 +62,31 @@ export class Meter {
   }
 
   frames(): number {
-    return this.#blocks.length * BLOCK * BATCH;
+    return this.#blocks.length * this.#batches * this.source.count;
   }
 
   /** CPU seconds a wall second of this process, filling included: well under 1 means that somebody else had the core. */
   cores(): number {
     return this.#cpuMicroseconds / this.#wallMicroseconds;
+  }
+
+  /** Nanoseconds a batch, the clock's readings included. */
+  #time(batch: Batch, fills: boolean): number {
+    const { source } = this;
+    let spent = 0;
+    for (let n = 0; n < this.#batches; n++) {
+      if (fills) source.fill();
+      const before = process.hrtime.bigint();
+      batch(source.worker, source.count);
+      spent += Number(process.hrtime.bigint() - before);
+    }
+    return spent / this.#batches;
+  }
+
+  /** What remains without the work: two readings of the clock around what is to be taken off, the median of blocks, too. */
+  #nothing(): number {
+    const blocks = Array.from({ length: OVERHEAD_BLOCKS }, () => this.#time(this.#work.nothing, false));
+    return spread(blocks)?.median ?? 0;
   }
 }
 
@@ -81,23 +97,6 @@ export function takeTurns(meters: readonly Meter[], seconds: number): void {
     for (const meter of inRound(meters, turn)) meter.turn(seconds / turns);
   }
 }
-
-/** Cost of two clock readings around nothing, or around a call that does nothing: the median of blocks, too. */
-function overheadNs({ nothing = NOTHING }: Contender, worker: number): number {
-  const blocks: number[] = [];
-  for (let block = 0; block < OVERHEAD_BLOCKS; block++) {
-    let spent = 0;
-    for (let n = 0; n < BLOCK; n++) {
-      const before = process.hrtime.bigint();
-      nothing(worker, BATCH);
-      spent += Number(process.hrtime.bigint() - before);
-    }
-    blocks.push(spent / BLOCK);
-  }
-  return spread(blocks)?.median ?? 0;
-}
-
-const NOTHING: Batch = (worker, count) => worker + count;
 
 /** Lets signals and timers in between two measurements. */
 export function breath(): Promise<void> {

@@ -1,16 +1,15 @@
-// One worker against two: each a thread, as in the product, with its own slot of the one shared memory. Short phases in
-// which one works and in which both work take turns, so that a machine that changes its pace changes it for both.
+// One worker against several: each a thread, as in the product, with its own slot of the one shared memory. Short phases in
+// which one works and in which all work take turns, so that a machine that changes its pace changes it for both.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { type Contender, twinContender, wasmContender } from "./contender.js";
-import { joinWorld, type World } from "./engine.js";
+import { spread } from "../../../statistics.js";
+import type { Run } from "../../../suite.js";
+import { twinContender, wasmContender } from "./contender.js";
 import { type Direction, FrameSource } from "./frames.js";
-import { spread } from "./statistics.js";
-import type { Run } from "./suite.js";
 import { Meter, SLICE_SECONDS } from "./timing.js";
+import { joinWorld, type World } from "./world.js";
 
-const WORKERS = 2;
 const WARM_UP_SECONDS = 0.1;
 /** Nobody waits for ever for a main thread that is gone. */
 const WAIT_MS = 1000;
@@ -22,7 +21,7 @@ const READY = 1;
 /* Phases. */
 const PREPARING = 0;
 const SOLO = 1; // worker 0 alone
-const DUO = 2;
+const ALL = 2;
 const STOP = 3;
 
 export interface Job {
@@ -31,6 +30,7 @@ export interface Job {
   /** The C twin instead of the module. */
   readonly library: string | undefined;
   readonly direction: Direction;
+  readonly workers: number;
 }
 
 interface Order {
@@ -46,7 +46,7 @@ interface Order {
 /** Medians, nanoseconds a frame. */
 interface Found {
   readonly solo: number | undefined;
-  readonly duo: number | undefined;
+  readonly all: number | undefined;
 }
 
 export interface Rate {
@@ -56,31 +56,33 @@ export interface Rate {
 }
 
 /** One round: `seconds` of each, in turns. */
-export async function oneAndTwo(run: Run, job: Job): Promise<{ solo: Rate; duo: Rate }> {
+export async function oneAndAll(run: Run, job: Job): Promise<{ solo: Rate; all: Rate }> {
   run.checkpoint();
   const control = new Int32Array(new SharedArrayBuffer(8));
-  const threads = Array.from({ length: WORKERS }, (_, worker) => startThread(run, job, worker, control.buffer));
+  const threads = Array.from({ length: job.workers }, (_, worker) => startThread(run, job, worker, control.buffer));
   const found = Promise.all(threads);
   // Whoever fails while the others are awaited below is heard in the end.
   found.catch(() => enter(control, STOP));
-  while (Atomics.load(control, READY) < WORKERS && Atomics.load(control, PHASE) === PREPARING) await sleep(5);
+  while (Atomics.load(control, READY) < job.workers && Atomics.load(control, PHASE) === PREPARING) await sleep(5);
 
-  const busy = { solo: 0, duo: 0 };
+  const busy = { solo: 0, all: 0 };
   const turns = Math.max(1, Math.round(run.settings.seconds / SLICE_SECONDS));
   for (let turn = 0; turn < turns && Atomics.load(control, PHASE) !== STOP; turn++) {
+    if (run.signal.aborted) break;
     busy.solo += await phase(control, SOLO);
-    busy.duo += await phase(control, DUO);
+    busy.all += await phase(control, ALL);
   }
   enter(control, STOP);
   const medians = await found;
+  run.checkpoint();
   return {
     solo: together(
       medians.slice(0, 1).map(({ solo }) => solo),
       busy.solo / turns,
     ),
-    duo: together(
-      medians.map(({ duo }) => duo),
-      busy.duo / turns,
+    all: together(
+      medians.map(({ all }) => all),
+      busy.all / turns,
     ),
   };
 }
@@ -121,23 +123,24 @@ function startThread(run: Run, job: Job, worker: number, control: ArrayBufferLik
 }
 
 async function work(order: Order): Promise<Found> {
+  const { worker, direction, library } = order;
   const world = await joinWorld(order.module, order.memory, order.entries);
-  const contender: Contender = order.library === undefined ? wasmContender(world) : twinContender(order.library, world);
-  const source = new FrameSource(world, order.worker, order.direction, order.worker + 1);
-  const meter = new Meter(contender, source);
+  const contender = library === undefined ? wasmContender(world) : twinContender(library, world);
+  const source = new FrameSource(world, direction, { worker, seed: worker + 1 });
+  const meter = new Meter(contender.name, contender.forward[direction], source);
   meter.turn(WARM_UP_SECONDS);
   const control = new Int32Array(order.control);
   Atomics.add(control, READY, 1);
-  const blocks: Record<number, number[]> = { [SOLO]: [], [DUO]: [] };
+  const blocks: Record<number, number[]> = { [SOLO]: [], [ALL]: [] };
   for (let now = Atomics.load(control, PHASE); now !== STOP; now = Atomics.load(control, PHASE)) {
-    if (now === DUO || (now === SOLO && order.worker === 0)) {
+    if (now === ALL || (now === SOLO && worker === 0)) {
       const ns = meter.block();
       if (Atomics.load(control, PHASE) === now) blocks[now]?.push(ns);
     } else {
       Atomics.wait(control, PHASE, now, WAIT_MS);
     }
   }
-  return { solo: spread(blocks[SOLO] ?? [])?.median, duo: spread(blocks[DUO] ?? [])?.median };
+  return { solo: spread(blocks[SOLO] ?? [])?.median, all: spread(blocks[ALL] ?? [])?.median };
 }
 
 if (!isMainThread) parentPort?.postMessage(await work(workerData as Order));

@@ -9,19 +9,27 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import koffi from "koffi";
-import { Drop } from "../dataplane-wasm/drop.js";
-import * as layout from "../dataplane-wasm/layout.js";
-import { hasProgram } from "./host.js";
-import type { Run } from "./suite.js";
+import { Drop } from "../../../../dataplane-wasm/drop.js";
+import * as layout from "../../../../dataplane-wasm/layout.js";
+import { hasProgram } from "../../../host.js";
+import type { Run } from "../../../suite.js";
 
 const FLAGS = ["-O3", "-march=native", "-shared", "-fPIC", "-std=gnu11", "-Wall"];
 /** The sources are not compiled by tsc: they stay where the repository has them. */
-const SOURCES = ["twin/", "../../bench/twin/"].map((path) => fileURLToPath(new URL(path, import.meta.url)));
+const SOURCES = ["../../../twin/", "../../../../../bench/twin/"].map((path) =>
+  fileURLToPath(new URL(path, import.meta.url)),
+);
 
-/** The twin over one memory. `encap` and `decap` do a whole batch, settle included. @returns outputs made */
+/** The twin over one memory. */
 export interface Twin {
+  /** A whole batch, settle included. @returns outputs made */
   encap(worker: number, count: number): number;
   decap(worker: number, count: number): number;
+  /** Parses and hashes the frames of inputs 0 to count - 1. @returns all hashes by exclusive or */
+  hash(worker: number, count: number): number;
+  /** As fdbSweep and fdbFlush of control/dataplane.ts. */
+  sweep(worker: number, fromBucket: number, count: number): number;
+  flush(worker: number, fromBucket: number, count: number, network: number, mask: bigint, match: bigint): number;
   /** Does nothing: what a call costs. */
   nothing(worker: number, count: number): number;
 }
@@ -75,7 +83,16 @@ export function loadTwin(library: string, memory: WebAssembly.Memory): Twin {
   attach(koffi.address(new Uint8Array(memory.buffer)));
   const batch = (name: string): ((worker: number, count: number) => number) =>
     twin.func(`uint32_t ${name}(uint32_t worker, uint32_t count)`);
-  return { encap: batch("twin_encap"), decap: batch("twin_decap"), nothing: batch("twin_nothing") };
+  return {
+    encap: batch("twin_encap"),
+    decap: batch("twin_decap"),
+    hash: batch("twin_hash"),
+    sweep: twin.func("uint32_t twin_sweep(uint32_t worker, uint32_t from, uint32_t count)"),
+    flush: twin.func(
+      "uint32_t twin_flush(uint32_t worker, uint32_t from, uint32_t count, uint32_t network, uint64_t mask, uint64_t match)",
+    ),
+    nothing: batch("twin_nothing"),
+  };
 }
 
 /** Every number of layout.ts and drop.ts as a macro. */

@@ -5,8 +5,8 @@
 // FDB entries are numbered. Entry e belongs to network 1 + e % NETWORKS; the first ones are MACs on local ports, the
 // many others live behind the VTEPs in turn, as in a real fabric.
 
-import { type Dataplane, instantiateDataplane } from "../control/dataplane.js";
-import { attachMemory, createMemory, type SharedMemory } from "../control/memory.js";
+import { type Dataplane, instantiateDataplane } from "../../../../control/dataplane.js";
+import { attachMemory, createMemory, type SharedMemory } from "../../../../control/memory.js";
 import {
   ATTACHMENT_FLAG_LIVE,
   ATTACHMENT_FLAGS,
@@ -16,6 +16,12 @@ import {
   ATTACHMENT_SIZE,
   ATTACHMENTS,
   CONTEXT_SCRATCH,
+  EVENT_HEAD,
+  EVENT_RING_SIZE,
+  EVENT_TAIL,
+  EVENTS,
+  FDB,
+  FDB_BUCKET_SIZE,
   FDB_KIND_ATTACHMENT,
   FDB_KIND_VTEP,
   FDB_VALUE_ID_SHIFT,
@@ -23,10 +29,14 @@ import {
   FDB_VALUE_STAMP_SHIFT,
   LISTS,
   NETWORK_AGEING,
+  NETWORK_COUNTERS,
+  NETWORK_COUNTERS_SIZE,
+  NETWORK_COUNTERS_WORKER,
   NETWORK_FLAG_LEARNING,
   NETWORK_FLAG_LIVE,
   NETWORK_FLAGS,
   NETWORK_FLOOD_LIST,
+  NETWORK_LEARNED,
   NETWORK_MTU,
   NETWORK_SIZE,
   NETWORK_TUNNEL_HEADER,
@@ -35,6 +45,7 @@ import {
   SYSTEM_CLOCK,
   SYSTEM_FDB_BUCKET_MASK,
   SYSTEM_FDB_CAPACITY,
+  SYSTEM_FDB_COUNT,
   SYSTEM_FDB_SEED,
   SYSTEM_LOCAL,
   SYSTEM_OUTER_CHECKSUM,
@@ -46,15 +57,15 @@ import {
   WORKER_CONTROL,
   WORKER_SIZE,
   WORKERS,
-} from "../dataplane-wasm/layout.js";
+} from "../../../../dataplane-wasm/layout.js";
 
 export const NETWORK_COUNT = 8; // a power of two
 export const VTEP_COUNT = 64; // a power of two
 const FIRST_VNI = 100;
 const LOCAL_MAX = 4096;
-const CLOCK = 1000;
-const AGEING_SECONDS = 300;
-const INNER_MTU = 1450;
+export const CLOCK = 1000;
+export const AGEING_SECONDS = 300;
+const INNER_MTU = 9000;
 const SEED = 0x9e3779b97f4a7c15n;
 /** Bytes 0 to 2 of every MAC (locally administered), as loaded little-endian. */
 const MAC_PREFIX = 0x585602;
@@ -172,6 +183,45 @@ function internVteps({ u32 }: SharedMemory, dataplane: Dataplane): void {
       if (dataplane.accessAllow(WORKER_CONTROL, network, vtep) !== 1) throw new Error("the access set is full");
     }
   }
+}
+
+/** Buckets of the FDB. */
+export function bucketsOf({ u32 }: SharedMemory): number {
+  return (u32[SYSTEM_FDB_BUCKET_MASK / 4] ?? 0) + 1;
+}
+
+/** A counter of a worker, summed over the networks. @param counter COUNTER_* */
+export function counterOf({ u64 }: SharedMemory, worker: number, counter: number): number {
+  let sum = 0n;
+  for (let network = 0; network <= NETWORK_COUNT; network++) {
+    const row = NETWORK_COUNTERS + worker * NETWORK_COUNTERS_WORKER + network * NETWORK_COUNTERS_SIZE;
+    sum += u64[(row + counter) / 8] ?? 0n;
+  }
+  return Number(sum);
+}
+
+/** Empties the rings of events, as control does when it has read them. */
+export function readEvents({ u32 }: SharedMemory, worker: number): void {
+  const ring = EVENTS + worker * EVENT_RING_SIZE;
+  u32[(ring + EVENT_TAIL) / 4] = u32[(ring + EVENT_HEAD) / 4] ?? 0;
+}
+
+/** The FDB as it stands, to be put back after it was emptied: far faster than filling it again. */
+export function keepFdb(shared: SharedMemory): () => void {
+  const { u8, u32 } = shared;
+  const buckets = bucketsOf(shared);
+  const table = u8.slice(FDB, FDB + buckets * FDB_BUCKET_SIZE);
+  const count = u32[SYSTEM_FDB_COUNT / 4] ?? 0;
+  const learned = Array.from({ length: NETWORK_COUNT + 1 }, (_, network) => u32[learnedIndex(network)] ?? 0);
+  return () => {
+    u8.set(table, FDB);
+    u32[SYSTEM_FDB_COUNT / 4] = count;
+    for (const [network, value] of learned.entries()) u32[learnedIndex(network)] = value;
+  };
+}
+
+function learnedIndex(network: number): number {
+  return (NETWORKS + network * NETWORK_SIZE + NETWORK_LEARNED) / 4;
 }
 
 /** Puts the world's entries into an empty FDB. */

@@ -1,0 +1,118 @@
+// The two that do the packet work: the compiled WebAssembly module and the C twin, behind one shape. Both do a whole
+// batch: the batch function, then settle, again while something is pending, as a worker does it.
+//
+// Beside each piece of work stands what it costs to ask for it beyond what the product pays, to be taken off: for the twin
+// the foreign-function call; for a hash, which the product computes inside its batches, the call from JavaScript.
+
+import {
+  BUFFER_SIZE,
+  BUFFERS,
+  BUFFERS_SIZE,
+  CONTEXT_PENDING,
+  DESC_PAYLOAD_LEN,
+  DESC_SIZE,
+  HEADROOM,
+  INPUTS_MAX,
+  WORKER_CONTROL,
+  WORKER_INPUTS,
+  WORKER_SIZE,
+  WORKERS,
+} from "../../../../dataplane-wasm/layout.js";
+import type { Direction } from "./frames.js";
+import { loadTwin } from "./twin.js";
+import { bucketsOf, type World } from "./world.js";
+
+export const WASM = "WebAssembly";
+export const TWIN = "C twin";
+
+/** One batch of `count` inputs of a worker slot. @returns outputs made, or a sum that nobody reads */
+export type Batch = (worker: number, count: number) => number;
+
+export interface Work {
+  readonly batch: Batch;
+  /** As much as is to be taken off the time of `batch`. */
+  readonly nothing: Batch;
+}
+
+export interface Contender {
+  readonly name: string;
+  readonly forward: Readonly<Record<Direction, Work>>;
+  /** Parses and hashes the frames of the inputs. */
+  readonly hash: Work;
+  /** Control's walks over a slice of the table. @returns entries that went */
+  readonly sweep: (fromBucket: number, count: number) => number;
+  readonly flush: (fromBucket: number, count: number) => number;
+  /** A walk that meets no bucket: what asking for one costs. */
+  readonly emptyWalk: () => number;
+}
+
+const NOTHING: Batch = (worker, count) => worker + count;
+
+export function wasmContender(world: World): Contender {
+  const { shared, dataplane } = world;
+  const { u32 } = shared;
+  const end = bucketsOf(shared);
+  const pending = (worker: number): boolean => u32[(WORKERS + worker * WORKER_SIZE + CONTEXT_PENDING) / 4] !== 0;
+  const encap: Batch = (worker, count) => {
+    let made = 0;
+    do {
+      const outputs = dataplane.encapBatch(worker, count);
+      dataplane.encapSettle(worker, outputs);
+      made += outputs;
+    } while (pending(worker));
+    return made;
+  };
+  const decap: Batch = (worker, count) => {
+    let made = 0;
+    do {
+      const outputs = dataplane.decapBatch(worker, count);
+      dataplane.decapSettle(worker, outputs);
+      made += outputs;
+    } while (pending(worker));
+    return made;
+  };
+  const sweep = (from: number, count: number): number => dataplane.fdbSweep(WORKER_CONTROL, from, count);
+  const flush = (from: number, count: number): number => dataplane.fdbFlush(WORKER_CONTROL, from, count, 0, 0n, 0n);
+  return {
+    name: WASM,
+    forward: { encap: { batch: encap, nothing: NOTHING }, decap: { batch: decap, nothing: NOTHING } },
+    hash: wasmHash(world),
+    sweep,
+    flush,
+    emptyWalk: () => sweep(end, 0),
+  };
+}
+
+/** A frame of no length is not looked at: the same calls without the work. */
+function wasmHash({ shared: { u32 }, dataplane }: World): Work {
+  const frames = Int32Array.from({ length: INPUTS_MAX }, (_, i) => BUFFERS + i * BUFFER_SIZE + HEADROOM);
+  const hashes =
+    (mask: number): Batch =>
+    (worker, count) => {
+      const buffers = worker * BUFFERS_SIZE;
+      const lengths = (WORKERS + worker * WORKER_SIZE + WORKER_INPUTS + DESC_PAYLOAD_LEN) >>> 2;
+      let sum = 0;
+      for (let i = 0; i < count; i++) {
+        const length = u32[lengths + i * (DESC_SIZE >>> 2)] ?? 0;
+        sum ^= dataplane.flowHash(((frames[i] ?? 0) + buffers) | 0, length & mask);
+      }
+      return sum;
+    };
+  return { batch: hashes(0xffff), nothing: hashes(0) };
+}
+
+export function twinContender(library: string, { shared }: World): Contender {
+  const twin = loadTwin(library, shared.memory);
+  const end = bucketsOf(shared);
+  const work = (batch: Batch): Work => ({ batch, nothing: twin.nothing });
+  const sweep = (from: number, count: number): number => twin.sweep(WORKER_CONTROL, from, count);
+  const flush = (from: number, count: number): number => twin.flush(WORKER_CONTROL, from, count, 0, 0n, 0n);
+  return {
+    name: TWIN,
+    forward: { encap: work(twin.encap), decap: work(twin.decap) },
+    hash: work(twin.hash),
+    sweep,
+    flush,
+    emptyWalk: () => sweep(end, 0),
+  };
+}
