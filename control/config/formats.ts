@@ -15,6 +15,8 @@ const PATH_BYTES = 4095; // PATH_MAX - 1
 /* Our choices. */
 /** Half of what 16-bit stamps can tell apart would be 32768; control sweeps often enough for nearly all of it. */
 export const AGEING_MAX = 65000;
+/** Longer spinning than that gains nothing: waking up takes some tens of microseconds. */
+export const BUSY_POLL_MAX_US = 1000;
 const NETWORK_NAME_BYTES = 64; // a label of every metric and a word in every table
 
 const seconds: Format<number> = {
@@ -26,6 +28,19 @@ const seconds: Format<number> = {
     const scale = { s: 1, m: 60, h: 3600, d: 86400 }[parts[2] ?? "s"] ?? 1;
     const value = Number(parts[1]) * scale;
     return value <= AGEING_MAX ? { value } : { message: "is too long", suggestion: `${AGEING_MAX}s` };
+  },
+};
+
+const microseconds: Format<number> = {
+  allowed: `a duration up to ${BUSY_POLL_MAX_US}us, as in 50us, 1ms; 0 means not at all`,
+  read(text) {
+    const parts = /^(\d{1,9})(us|ms)?$/.exec(text);
+    const bare = /^(\d+)\s*(us|µs|ms|usecs?|msecs?)$/i.exec(text);
+    if (parts === null) {
+      return { message: "is not a duration", ...suggest(bare && `${bare[1]}${/^m/i.test(bare[2]) ? "ms" : "us"}`) };
+    }
+    const value = Number(parts[1]) * (parts[2] === "ms" ? 1000 : 1);
+    return value <= BUSY_POLL_MAX_US ? { value } : { message: "is too long", suggestion: `${BUSY_POLL_MAX_US}us` };
   },
 };
 
@@ -81,6 +96,7 @@ export const FORMATS = {
   "multicast-address": group,
   "address-prefix": prefix,
   seconds,
+  microseconds,
   "interface-name": interfaceName,
   "network-name": networkName,
   "host-port": hostPort,

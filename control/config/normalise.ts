@@ -10,13 +10,15 @@ type PortInput = NonNullable<NetworkInput["ports"]>[number];
 type EntryInput = NonNullable<NetworkInput["fdb"]>[number];
 
 export function normalise(input: ConfigInput): Config {
-  const { sourcePorts, underlay } = input;
+  const { sourcePorts, underlay, busyPoll = DEFAULTS.busyPoll } = input;
   return {
     local: must("unicast-address", input.local),
     port: input.port ?? DEFAULTS.port,
     sourcePorts: { ...DEFAULTS.sourcePorts, ...sourcePorts },
     workers: input.workers ?? DEFAULTS.workers,
     reservedBits: input.reservedBits ?? DEFAULTS.reservedBits,
+    offloads: input.offloads ?? DEFAULTS.offloads,
+    busyPoll: typeof busyPoll === "number" ? busyPoll : must("microseconds", busyPoll),
     underlay: { ...DEFAULTS.underlay, ...underlay },
     fdb: { ...DEFAULTS.fdb, ...input.fdb },
     api: { socket: must("socket-path", input.api?.socket ?? DEFAULTS.api.socket) },

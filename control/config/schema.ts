@@ -8,7 +8,7 @@
 // builders: loading those takes 150 ms, a seventh of the time that a daemon has to be ready.
 
 import type { XStatic } from "typebox/schema";
-import { AGEING_MAX, type FormatName } from "./formats.js";
+import { AGEING_MAX, BUSY_POLL_MAX_US, type FormatName } from "./formats.js";
 
 /* From RFC 7348, UDP and the kernel. */
 export const VNI_MAX = 0xffffff;
@@ -33,6 +33,8 @@ export const DEFAULTS = {
   sourcePorts: { min: 49152, max: 65535 },
   workers: "auto",
   reservedBits: "ignore",
+  offloads: "auto",
+  busyPoll: 0,
   underlay: { driver: "udp", checksum: "auto" },
   fdb: { capacity: 65536 },
   api: { socket: "/run/vxlane/api.sock" },
@@ -162,6 +164,12 @@ export const ConfigSchema = map(
     sourcePorts: SourcePorts,
     workers: autoOr(WORKERS_MAX, "threads that move frames"),
     reservedBits: word(["ignore", "strict"], "VXLAN bits that are reserved: ignored, or dropped if set"),
+    offloads: word(["auto", "off"], "super-frames, trains of datagrams: auto uses what the kernel offers"),
+    busyPoll: {
+      anyOf: [text("microseconds", "with a unit"), whole(0, BUSY_POLL_MAX_US, "microseconds")],
+      description: "how long a worker looks for more before it sleeps: less latency for CPU time; 0: not at all",
+      default: DEFAULTS.busyPoll,
+    },
     underlay: Underlay,
     fdb: map(
       { capacity: whole(1, FDB_ENTRIES_MAX, "entries of all networks", { default: DEFAULTS.fdb.capacity }) },

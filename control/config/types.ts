@@ -15,7 +15,11 @@ export interface Config {
   workers: "auto" | number;
   /** VXLAN bits that RFC 7348 reserves: ignored on receipt, or the frame is dropped as `reserved_bits`. */
   reservedBits: "ignore" | "strict";
-  underlay: { driver: "udp"; interface?: string; checksum: "auto" | "on" | "off" };
+  /** What the kernel may leave unfinished or do for many frames at once: all that it offers, or nothing. */
+  offloads: "auto" | "off";
+  /** Microseconds that a worker looks for more before it sleeps; 0: it sleeps at once. */
+  busyPoll: number;
+  underlay: { driver: UnderlayDriverName; interface?: string; checksum: "auto" | "on" | "off" };
   /** Entries, learned and static, of all networks together. */
   fdb: { capacity: number };
   /** Absolute path of the unix socket. */
@@ -26,6 +30,10 @@ export interface Config {
   stateDir: string;
   networks: NetworkConfig[];
 }
+
+/** `auto`: the best one that works on this host. */
+export type UnderlayDriverName = "udp" | "tap" | "xdp" | "auto";
+export type PortDriverName = "tap" | "xdp";
 
 export interface NetworkConfig {
   /** 0 to 16777215. */
@@ -52,7 +60,7 @@ export type FloodConfig =
 export interface PortConfig {
   /** Of the interface, 1 to 15 bytes. */
   name: string;
-  driver: "tap";
+  driver: PortDriverName;
   /** `auto`: one a worker. */
   queues: "auto" | number;
   /** Absent: the kernel's random one. */

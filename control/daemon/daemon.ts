@@ -103,7 +103,10 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const [{ startApi }, { keepServing }] = await Promise.all([
     import("../api/server.js"),
     import("../metrics/keep.js"),
-    workers.start(sockets.sendFds, isIpv6),
+    workers.start(
+      sockets.sendFds.map((sendFd) => ({ kind: "udp", sendFd, isIpv6 })),
+      config.busyPoll,
+    ),
   ]);
 
   const offloads = { outerChecksum, segmentation: false };

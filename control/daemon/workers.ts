@@ -24,6 +24,7 @@ import { closeFd, createBell, createEpoll, EPOLL_WAKE, epollAdd, ringBell } from
 import type { SharedMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
 import type { WorkerTask } from "../worker/main.js";
+import type { UnderlayTask } from "../worker/underlay.js";
 
 // A worker thread has no TypeScript loader: from the sources the built file serves.
 const WORKER_FILE = new URL(
@@ -119,8 +120,8 @@ export class Workers {
     return STATES[Atomics.load(this.#memory.u32, contextIndex(worker, CONTEXT_STATE))] ?? "absent";
   }
 
-  /** Starts the threads. @param sendFds the raw socket of each. Resolves when all of them wait in epoll. */
-  async start(sendFds: readonly number[], isIpv6: boolean): Promise<void> {
+  /** Starts the threads, each with its underlay. Resolves when all of them wait in epoll. */
+  async start(underlays: readonly UnderlayTask[], busyPollUs: number): Promise<void> {
     const count = this.#workers.length;
     this.#pool = new Piscina<WorkerTask, void>({
       filename: WORKER_FILE.href,
@@ -132,7 +133,12 @@ export class Workers {
       recordTiming: false,
       resourceLimits: RESOURCE_LIMITS,
     });
-    for (const worker of this.#workers) worker.done = this.#keepAlive(this.#pool, worker, sendFds[worker.id], isIpv6);
+    for (const worker of this.#workers) {
+      const { id: slot, epoll, bell } = worker;
+      const { memory } = this.#memory;
+      const task = { module: this.#module, memory, worker: slot, epoll, bell, busyPollUs, underlay: underlays[slot] };
+      worker.done = this.#keepAlive(this.#pool, worker, task);
+    }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
   }
 
@@ -168,12 +174,12 @@ export class Workers {
     return state === WORKER_STATE_ASLEEP || state === WORKER_STATE_RUNNING;
   }
 
-  async #keepAlive(pool: Piscina<WorkerTask, void>, worker: Worker, sendFd: number, isIpv6: boolean): Promise<void> {
-    const { id, epoll, bell } = worker;
+  async #keepAlive(pool: Piscina<WorkerTask, void>, worker: Worker, task: WorkerTask): Promise<void> {
+    const { id } = worker;
     while (!this.#isStopping) {
       this.#repair(id);
       try {
-        await pool.run({ module: this.#module, memory: this.#memory.memory, worker: id, epoll, bell, sendFd, isIpv6 });
+        await pool.run(task);
         if (this.#isStopping) return;
         throw new Error(`worker ${id} ended by itself`);
       } catch (error) {

@@ -7,22 +7,23 @@
 import { instantiateDataplane } from "../dataplane.js";
 import { EPOLL_EVENTS_MAX, IO_EPOLL, ioPtr } from "../drivers/io-tables.js";
 import { TapPorts } from "../drivers/tap.js";
-import { UdpUnderlay } from "../drivers/udp.js";
 import { EPOLL_PORT, EpollTable, epollRemove, SyscallError } from "../linux/index.js";
 import { attachMemory } from "../memory.js";
 import { portQueue } from "../tables/records.js";
 import { Engine } from "./engine.js";
 import { runLoop } from "./loop.js";
+import { makeUnderlay, type UnderlayTask } from "./underlay.js";
 
 export interface WorkerTask {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly worker: number;
-  /** Descriptors: the worker's epoll set, its bell, its raw socket. */
+  /** Descriptors: the worker's epoll set and its bell. */
   readonly epoll: number;
   readonly bell: number;
-  readonly sendFd: number;
-  readonly isIpv6: boolean;
+  /** Microseconds to look for more before sleeping. */
+  readonly busyPollUs: number;
+  readonly underlay: UnderlayTask;
 }
 
 /** Serves until control's command is stop. @throws what the drivers or the dataplane throw; control starts it again */
@@ -31,7 +32,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
   const memory = attachMemory(task.memory);
   const dataplane = await instantiateDataplane(task.module, task.memory);
   const ports = new TapPorts(memory, worker);
-  const underlay = new UdpUnderlay(memory, worker, task);
+  const underlay = makeUnderlay(memory, worker, task.underlay);
   const engine = new Engine(memory, dataplane, worker, ports, underlay);
   const ready = new EpollTable(memory, ioPtr(worker) + IO_EPOLL, EPOLL_EVENTS_MAX);
   runLoop(memory, engine, {

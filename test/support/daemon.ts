@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import type { Watched } from "../../control/demo/lab/process.js";
 import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
-import { type End, type Host, type OverlayAddress, openOverlay } from "./netns.js";
+import { type End, type Host, type OverlayAddress, openOverlay, UNDERLAY } from "./netns.js";
 
 /** What a daemon is to suffer from inside: its main thread stands still for 3 s, or its first worker thread ends. */
 export type Fault = "block" | "kill";
@@ -23,6 +23,10 @@ export const MAIN = fileURLToPath(new URL("../../dist/control/cli/main.js", impo
 
 /* From the issue of the foundation. */
 const STOP_MS = 2000;
+
+/* From the environment: the whole suite with another driver, or without offloads. */
+const DRIVER = process.env.VXLANE_TEST_UNDERLAY;
+const OFFLOADS = process.env.VXLANE_TEST_OFFLOADS;
 
 /* Our choices. */
 const READY_MS = 20_000; // many things may share this machine; how fast it really is, a benchmark says
@@ -153,10 +157,18 @@ export async function writeConfig(host: Host, config: PartialConfig): Promise<{ 
     api: { socket },
     metrics: { listen: METRICS },
     stateDir: join(directory, "state"),
+    ...(OFFLOADS === undefined ? {} : { offloads: OFFLOADS }),
     ...config,
+    ...withDriver(config.underlay as PartialConfig | undefined),
   };
   await writeFile(file, JSON.stringify(whole, undefined, 2));
   return { file, socket };
+}
+
+/** The driver that the whole suite is to run with, where the config names none. */
+function withDriver(underlay: PartialConfig = {}): PartialConfig {
+  if (DRIVER === undefined || underlay.driver !== undefined) return {};
+  return { underlay: { interface: UNDERLAY, ...underlay, driver: DRIVER } };
 }
 
 export interface VxlaneEnd {

@@ -46,6 +46,8 @@ export function configs(): fc.Arbitrary<Config> {
         .map(([a, b]) => ({ min: Math.min(a, b), max: Math.max(a, b) })),
       workers: fc.oneof(fc.constant("auto" as const), fc.integer({ min: 1, max: 64 })),
       reservedBits: fc.constantFrom("ignore", "strict"),
+      offloads: fc.constantFrom("auto", "off"),
+      busyPoll: fc.nat(1000),
       underlay: fc.record({
         driver: fc.constant("udp" as const),
         // Always there: a multicast network wants it.

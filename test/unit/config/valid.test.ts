@@ -40,6 +40,8 @@ const DEFAULTS = {
   sourcePorts: { min: 49152, max: 65535 },
   workers: "auto",
   reservedBits: "ignore",
+  offloads: "auto",
+  busyPoll: 0,
   underlay: { driver: "udp", checksum: "auto" },
   fdb: { capacity: 65536 },
   api: { socket: "/run/vxlane/api.sock" },
@@ -114,6 +116,15 @@ test.each([
   ["65000", 65000],
 ])("ageing %s is %i seconds", (text, seconds) => {
   expect(parseConfig(`local: 10.0.0.1\nnetworks: [ { vni: 1, ageing: ${text} } ]\n`).networks[0]?.ageing).toBe(seconds);
+});
+
+test.each([
+  ["0", 0],
+  ["50us", 50],
+  ["50", 50],
+  ["1ms", 1000],
+])("busyPoll %s is %i microseconds", (text, us) => {
+  expect(parseConfig(`local: 10.0.0.1\nbusyPoll: ${text}\n`).busyPoll).toBe(us);
 });
 
 test("spellings of addresses and MACs become one", () => {
@@ -215,6 +226,8 @@ test("the schema is JSON and describes every key", () => {
     "sourcePorts",
     "workers",
     "reservedBits",
+    "offloads",
+    "busyPoll",
     "underlay",
     "fdb",
     "api",

@@ -89,7 +89,10 @@ it("what stays forwards every frame while everything around it changes", async (
   const [queue, host] = openPair(BASE_PORT + 1);
   tables.ports.setQueues(port, [queue, queue]);
   epollAdd(workers.epoll(1), queue, EPOLL_PORT, port.id);
-  await workers.start([receive, receive], false);
+  await workers.start(
+    [receive, receive].map((sendFd) => ({ kind: "udp", sendFd, isIpv6: false })),
+    0,
+  );
 
   const counter = (offset: number) => tables.counters.network(steady.id, offset);
   const source = createSocket("udp4");

@@ -20,6 +20,8 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
       sourcePorts: { min: 49152, max: 65535 },
       workers: 1,
       reservedBits: "ignore",
+      offloads: "auto",
+      busyPoll: 0,
       underlay: { driver: "udp", checksum: "auto" },
       fdb: { capacity: 2048 },
       api: { socket: "/nowhere/api.sock" },

@@ -15,6 +15,8 @@ import { address, createFixture, type Fixture, frame, spec, vxlan } from "../tab
 
 const PORT = 40_000 + (process.pid % 20_000);
 const SOURCE = "127.0.0.1";
+/** Nothing is sent here. */
+const UNDERLAYS = [0, 1].map(() => ({ kind: "udp" as const, sendFd: 0, isIpv6: false }));
 
 let fixture: Fixture;
 let workers: Workers;
@@ -45,7 +47,7 @@ const pointerOf = (vtep: number) => (L.VTEP_POINTERS + vtep * 4) / 4;
 
 describe("workers", () => {
   it("wait in epoll, serve, and stop", async () => {
-    await workers.start([0, 0], false);
+    await workers.start(UNDERLAYS, 0);
     expect([workers.state(0), workers.state(1)]).toEqual(["asleep", "asleep"]);
     await send("02:00:00:00:00:02");
     await expect.poll(learned).toBe(1);
@@ -57,7 +59,7 @@ describe("workers", () => {
   });
 
   it("are started again after a fault, with their locks released and the others undisturbed", async () => {
-    await workers.start([0, 0], false);
+    await workers.start(UNDERLAYS, 0);
     const { memory, tables } = fixture;
     const vtep = tables.vteps.find(address(SOURCE));
     const good = memory.u32[pointerOf(vtep)];
@@ -77,7 +79,7 @@ describe("workers", () => {
   it("are given up when they fail again and again", async () => {
     const { memory, tables } = fixture;
     memory.u32[pointerOf(tables.vteps.find(address(SOURCE)))] = 0xfffffff0;
-    await workers.start([0, 0], false);
+    await workers.start(UNDERLAYS, 0);
     const sending = new AbortController();
     const keepSending = (async () => {
       while (!sending.signal.aborted) {

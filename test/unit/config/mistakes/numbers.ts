@@ -101,6 +101,9 @@ export const numbers: readonly Mistake[] = [
     path: "networks[0].ageing",
     suggestion: "65000s",
   },
+  { what: "busyPoll without a right unit", text: top("busyPoll: 50 usec"), path: "busyPoll", suggestion: "50us" },
+  { what: "busyPoll too long", text: top("busyPoll: 2ms"), path: "busyPoll", allowed: "0 means", suggestion: "1000us" },
+  { what: "busyPoll too long in numbers", text: top("busyPoll: 1001"), path: "busyPoll", suggestion: "1000us" },
   { what: "ageing negative", text: network("ageing: -1"), path: "networks[0].ageing" },
   { what: "ageing a fraction", text: network("ageing: 1.5h"), path: "networks[0].ageing" },
 ];

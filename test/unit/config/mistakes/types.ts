@@ -35,6 +35,8 @@ export const types: readonly Mistake[] = [
   },
   { what: "underlay driver", text: top("underlay: { driver: udpp }"), path: "underlay.driver", suggestion: "udp" },
   { what: "port driver", text: port("driver: tpa"), path: `${PORT}.driver`, suggestion: "tap" },
+  { what: "offloads true", text: top("offloads: true"), path: "offloads", value: "true", allowed: "auto" },
+  { what: "offloads misspelt", text: top("offloads: of"), path: "offloads", suggestion: "off" },
   { what: "innerVlan", text: network("innerVlan: kep"), path: "networks[0].innerVlan", suggestion: "keep" },
   {
     what: "flood mode",
