@@ -1,6 +1,7 @@
 // The packet work of dataplane-wasm in C: the same algorithm on the same memory, file by file, written as a C programmer
 // would write it. It is what the WebAssembly is compared with; it must produce the same bytes. Built by ../twin.ts.
 
+#include "coalesce.h"
 #include "control.h"
 #include "encap.h"
 #include "settle.h"
@@ -20,6 +21,12 @@ u32 twin_encap(u32 worker, u32 count) {
     made += outputs;
   } while (ld32(context_of(worker) + CONTEXT_PENDING));
   return made;
+}
+
+/** Outputs of a decap batch: those of one flow are chained. */
+u32 twin_coalesce(u32 worker, u32 outputs) {
+  decap_coalesce(worker, outputs);
+  return outputs;
 }
 
 u32 twin_decap(u32 worker, u32 count) {

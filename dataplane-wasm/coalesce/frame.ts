@@ -2,7 +2,7 @@
 
 import { Descriptor } from "../descriptor";
 import { loadBe16, loadBe32 } from "../wire/bytes";
-import { ETH_LEN, ETH_TYPE } from "../wire/ethernet";
+import { ETH_TYPE } from "../wire/ethernet";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";
 import { IPV4_LEN, IPV4_SRC } from "../wire/ipv4";
 import { IPV6_LEN, IPV6_SRC } from "../wire/ipv6";

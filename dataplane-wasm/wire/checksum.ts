@@ -21,7 +21,16 @@ export function sumBytes(from: usize, len: u32, initial: u64): u64 {
     const zero = v128.load(CONSTANTS);
     let low = zero;
     let high = zero;
-    while (rest >= 32) {
+    // Twice as much a turn in long packets: V8 checks for interrupts at every turn of a loop.
+    while (rest >= 64) {
+      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p)));
+      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 16)));
+      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p, 32)));
+      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 48)));
+      p += 64;
+      rest -= 64;
+    }
+    if (rest >= 32) {
       // Each of the four 32-bit lanes gains at most 2 x 65535 a turn: no overflow below 1 MiB.
       low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p)));
       high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 16)));
