@@ -142,9 +142,9 @@ export function isStationMac(mac: Uint8Array): boolean {
 
 /** The FDB key of layout.ts: the MAC's bytes lowest, as they lie in memory, then the network id. */
 export function packFdbKey(mac: Uint8Array, network: number): bigint {
-  let key = BigInt(network) << 48n;
-  for (let i = 0; i < MAC_LEN; i++) key |= BigInt(mac[i]) << BigInt(8 * i);
-  return key;
+  const low = (mac[0] | (mac[1] << 8) | (mac[2] << 16) | (mac[3] << 24)) >>> 0;
+  const high = (mac[4] | (mac[5] << 8) | (network << 16)) >>> 0;
+  return (BigInt(high) << 32n) | BigInt(low);
 }
 
 export function unpackFdbKey(key: bigint): { mac: Uint8Array; network: number } {

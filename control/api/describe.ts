@@ -31,6 +31,13 @@ export function describePort({ ports }: Running, { name, mac }: Port) {
   return { ...ports.find(name)?.config, name, mac: formatMac(mac) };
 }
 
+/** The entry of a MAC; undefined if there is none. @param text the MAC as it was asked for */
+export function describeEntry(tables: Tables, { id }: Network, text: string, mac: Uint8Array) {
+  const entry = tables.fdb.find(id, mac);
+  const target = entry && describeTarget(tables, entry.kind, entry.id);
+  return entry && target && { mac: text, ...target, kind: kindOf(entry), age: entry.age };
+}
+
 /** Where an FDB entry points to; undefined if that is gone, and the entry only waits to be cleared away. */
 export function describeTarget(
   { ports, vteps }: Tables,

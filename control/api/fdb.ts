@@ -10,7 +10,7 @@ import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
 import type { Network } from "../tables/types.js";
 import { readEntries } from "./bulk.js";
-import { describeTarget, kindOf } from "./describe.js";
+import { describeEntry, describeTarget, kindOf } from "./describe.js";
 import { numericCursor, type Slice, sendList } from "./list.js";
 import { answerGone, answerPut, GONE, LARGE_BODY, PUT_ANSWERS } from "./networks.js";
 import { type Query, type Route, route } from "./route.js";
@@ -24,7 +24,7 @@ const ENTRY = "/v1/networks/{vni}/fdb/{mac}";
 const SLICE_BUCKETS = 512;
 
 export function fdbRoutes(running: Running): Route[] {
-  const { networks, fdb } = running.tables;
+  const { networks } = running.tables;
   return [
     route(
       "GET",
@@ -51,12 +51,9 @@ export function fdbRoutes(running: Running): Route[] {
         problems: [404],
       },
       ({ params: { vni, mac } }) => {
-        const entry = fdb.find(networks.get(vni).id, parseMac(mac) ?? new Uint8Array(6));
-        const target = entry && describeTarget(running.tables, entry.kind, entry.id);
-        if (entry === undefined || target === undefined) {
-          throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no entry for ${mac}`);
-        }
-        return { mac, ...target, kind: kindOf(entry), age: entry.age };
+        const entry = describeEntry(running.tables, networks.get(vni), mac, parseMac(mac) ?? new Uint8Array(6));
+        if (entry === undefined) throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no entry for ${mac}`);
+        return entry;
       },
     ),
   ];

@@ -9,6 +9,7 @@ import type { Changes } from "../daemon/changes.js";
 import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
 import { Lines } from "./bulk.js";
+import { laneServer } from "./lane.js";
 import { NDJSON } from "./list.js";
 import { addProblems, problemOptions } from "./problem.js";
 import { addRoutes } from "./route.js";
@@ -58,6 +59,7 @@ export function makeApi(running: Running, changes?: Changes): FastifyInstance {
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     bodyLimit: BODY_MAX,
+    serverFactory: laneServer(running),
     ...problemOptions(running.log),
   });
   // Routes check their requests themselves, with words.
