@@ -41,11 +41,12 @@ import {
   VERDICT_FLOOD,
   VERDICT_NONE,
   VERDICT_UNICAST,
+  VIRTIO_FLAG_NEEDS_CSUM,
   VNI_TABLE,
 } from "./layout";
 import { portVirtio, portVirtioTail, VIRTIO_TOO_BIG } from "./offload";
 import { readOuter } from "./receive-outer";
-import { noteSegments } from "./segments";
+import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
 import { accessCheck, sourceVtep } from "./tables/access";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { ECN_FIELD } from "./wire/ecn";
@@ -178,7 +179,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     return outputs;
   }
   const mtu = load<u32>(net, NETWORK_MTU);
-  if (len > mtu + ETH_LEN) noteSegments(input, PROTOCOL_TCP, 0, mtu);
+  if (isSuper(input)) noteSegments(input, superProtocol(input), superSize(input), 0);
+  else if (len > mtu + ETH_LEN) noteSegments(input, PROTOCOL_TCP, 0, mtu);
   const source = sourceMac(frame);
   if (source === 0 || macIsMulticast(source)) {
     dropInput(input, Drop.DecapSourceMacInvalid);
@@ -252,7 +254,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
 
 /** Marks an unfinished inner checksum; gives up the finished one of a packet that has to be cut for the ports. */
 function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu: u32): void {
-  const unfinished = inline.always(checksumUnfinished(frame, inner));
+  const unfinished = <u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM || inline.always(checksumUnfinished(frame, inner));
   if (unfinished || (len > mtu + innerL3(inner) && unfinishChecksum(frame, inner))) {
     input.flags |= <u16>DESC_FLAG_UNFINISHED;
   }

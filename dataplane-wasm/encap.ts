@@ -46,6 +46,7 @@ import { wantsChecksum, writeOuter } from "./outer";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
+import { sendTunnel, tunnelTakes } from "./tunnel";
 import { sumBytes } from "./wire/checksum";
 import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
 import { INNER_TAGGED, innerEcn, innerFlags, innerL3, parseInner } from "./wire/inner";
@@ -199,7 +200,13 @@ function sendUnicast(
     return outputs + answerTooBig(worker, index, input, outputs, net);
   }
   input.verdict = <u8>VERDICT_UNICAST;
-  if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) completeChecksum(input);
+  if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) {
+    if (tunnelTakes(input, record)) {
+      sendTunnel(worker, outputs, index, vtep, record, net);
+      return outputs + 1;
+    }
+    completeChecksum(input);
+  }
   const sum = wantsChecksum(record) ? inline.always(sumBytes(frame, len, 0)) : 0;
   const inner = input.inner;
   const hash = inline.always(flowHashOf(frame, inner));

@@ -63,6 +63,8 @@ export const SYSTEM_VTEP_LOCK: usize = SYSTEM + 320; // u32
 export const SYSTEM_VTEP_NEXT: usize = SYSTEM_VTEP_LOCK + 4; // u32: the next VTEP id never used yet; under the lock
 export const SYSTEM_OFFLOADS: usize = SYSTEM + 384; // u32: OFFLOAD_* that are in use
 
+export const SYSTEM_UNDERLAY_MTU: usize = SYSTEM_OFFLOADS + 4; // u32: largest outer packet that the tap underlay may send, bytes from the IP header on; control stores
+
 /** Bits of SYSTEM_OFFLOADS; the labels of vxlane_offload_enabled derive from the names. */
 export const OFFLOAD_PORT_CHECKSUM: u32 = 1; // ports hand over frames with unfinished checksums
 export const OFFLOAD_PORT_TSO: u32 = 2; // ports take and give TCP super-frames
@@ -199,6 +201,7 @@ export const VTEP_FLAG_IPV6: u32 = 1;
 export const VTEP_FLAG_GROUP: u32 = 2; // a multicast group: a destination only
 export const VTEP_FLAG_SOURCE: u32 = 4; // some network allows it as a source
 export const VTEP_FLAG_LEARNED: u32 = 8; // made on receipt, by a prefix of an allow list
+export const VTEP_FLAG_SOCKET: u32 = 16; // its way is not through the underlay's interface: the tap driver sends by socket
 
 export const VTEP_POINTERS: usize = PORT_QUEUES_END;
 export const VTEP_POINTERS_END: usize = VTEP_POINTERS + 4 * VTEPS_MAX;

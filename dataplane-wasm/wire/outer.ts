@@ -44,38 +44,55 @@ export function outerL3(frame: usize, len: u32): u32 {
   return type === ETH_TYPE_IPV4_WIRE || type === ETH_TYPE_IPV6_WIRE ? l3 : 0;
 }
 
-/** Checks fragment, length and checksums, in this order, from the IP header at `l3` on. */
-export function parseOuter(frame: usize, len: u32, l3: u32): u64 {
+/**
+ * Checks fragment, length and checksums, in this order, from the IP header at `l3` on.
+ * @param isChecked the UDP checksum is not finished, or known to hold
+ * @param isSuper the frame stands for many, and its own length counts: the headers' fields may be too small for it
+ */
+export function parseOuter(frame: usize, len: u32, l3: u32, isChecked: bool, isSuper: bool): u64 {
   const ip = frame + l3;
   const version = load<u8>(ip) >> 4;
-  if (version === VERSION_6) return parseOuterIpv6(ip, len - l3, l3);
+  if (version === VERSION_6) return parseOuterIpv6(ip, len - l3, l3, isChecked, isSuper);
   const headerLen = ipv4HeaderLen(ip);
   if (load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE) return fail(Drop.DecapFragment);
-  const totalLen = loadBe16(ip + IPV4_TOTAL_LEN);
+  const totalLen = isSuper ? len - l3 : loadBe16(ip + IPV4_TOTAL_LEN);
   if (headerLen === 0 || load<u8>(ip, IPV4_PROTOCOL) !== PROTOCOL_UDP) return fail(Drop.DecapTruncated);
   if (totalLen > len - l3 || totalLen < headerLen + UDP_LEN + VXLAN_LEN) return fail(Drop.DecapTruncated);
   if (fold(sumBytes(ip, headerLen, 0)) !== WHOLE) return fail(Drop.DecapBadChecksum);
-  return parseUdp(ip + headerLen, totalLen - headerLen, sumBytes(ip + IPV4_SRC, 8, 0), l3 + headerLen);
+  if (isSuper) return found(l3 + headerLen, totalLen - headerLen);
+  return parseUdp(
+    ip + headerLen,
+    totalLen - headerLen,
+    isChecked ? 0 : sumBytes(ip + IPV4_SRC, 8, 0),
+    l3 + headerLen,
+    isChecked,
+  );
 }
 
-function parseOuterIpv6(ip: usize, len: u32, l3: u32): u64 {
+function parseOuterIpv6(ip: usize, len: u32, l3: u32, isChecked: bool, isSuper: bool): u64 {
   if (len < IPV6_LEN) return fail(Drop.DecapTruncated);
   const next = load<u8>(ip, IPV6_NEXT_HEADER);
   if (next === PROTOCOL_FRAGMENT) return fail(Drop.DecapFragment);
-  const payloadLen = loadBe16(ip + IPV6_PAYLOAD_LEN);
+  const payloadLen = isSuper ? len - IPV6_LEN : loadBe16(ip + IPV6_PAYLOAD_LEN);
   if (next !== PROTOCOL_UDP || payloadLen > len - IPV6_LEN || payloadLen < UDP_LEN + VXLAN_LEN) {
     return fail(Drop.DecapTruncated);
   }
-  return parseUdp(ip + IPV6_LEN, payloadLen, sumBytes(ip + IPV6_SRC, 32, 0), l3 + IPV6_LEN);
+  if (isSuper) return found(l3 + IPV6_LEN, payloadLen);
+  return parseUdp(ip + IPV6_LEN, payloadLen, isChecked ? 0 : sumBytes(ip + IPV6_SRC, 32, 0), l3 + IPV6_LEN, isChecked);
 }
 
 /** RFC 7348 section 4.1.2, RFC 6935: a zero checksum is accepted, any other has to be right. */
-function parseUdp(udp: usize, len: u32, addresses: u64, at: u32): u64 {
+function parseUdp(udp: usize, len: u32, addresses: u64, at: u32, isChecked: bool): u64 {
   const udpLen = loadBe16(udp + UDP_LENGTH);
   if (udpLen > len || udpLen < UDP_LEN + VXLAN_LEN) return fail(Drop.DecapTruncated);
-  if (load<u16>(udp, UDP_CHECKSUM) !== 0) {
+  if (!isChecked && load<u16>(udp, UDP_CHECKSUM) !== 0) {
     const pseudo = addresses + <u64>asWire16(PROTOCOL_UDP) + <u64>asWire16(udpLen);
     if (fold(sumBytes(udp, udpLen, pseudo)) !== WHOLE) return fail(Drop.DecapBadChecksum);
   }
+  return found(at, udpLen);
+}
+
+/** A UDP header at `at`, and its datagram's length. */
+function found(at: u32, udpLen: u32): u64 {
   return <u64>(at + UDP_LEN) | ((<u64>(udpLen - UDP_LEN)) << 16);
 }

@@ -110,7 +110,7 @@ export class Engine {
     view.setUint8(at + L.DESC_OUTER_TTL, 64);
     view.setUint16(at + L.DESC_FLAGS, item.flags ?? 0, true);
     if (item.from !== undefined) this.shared.u8.set(mapped(ip(item.from)), at + L.DESC_OUTER_ADDRESS);
-    if (item.from === undefined) this.writeVirtio(at + L.DESC_VIRTIO, item.virtio ?? PLAIN);
+    this.writeVirtio(at + L.DESC_VIRTIO, item.virtio ?? PLAIN);
   }
 
   /** Bytes behind and before the frame of input `index` that are not as `place` left them. */
