@@ -2,10 +2,10 @@
 
 import { Descriptor } from "../descriptor";
 import { loadBe16, loadBe32 } from "../wire/bytes";
-import { ETH_TYPE } from "../wire/ethernet";
+import { ETH_LEN, ETH_TYPE, VLAN_TAG_LEN } from "../wire/ethernet";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";
 import { IPV4_LEN, IPV4_SRC } from "../wire/ipv4";
-import { IPV6_LEN, IPV6_SRC } from "../wire/ipv6";
+import { IPV6_DST, IPV6_LEN, IPV6_SRC } from "../wire/ipv6";
 import {
   PROTOCOL_TCP,
   TCP_FLAG_CWR,
@@ -71,11 +71,17 @@ export function sameFlow(a: usize, innerA: u64, b: usize, innerB: u64): bool {
   // L3 offset, kind and protocol are the low three bytes.
   if ((<u32>innerA ^ <u32>innerB) & 0xffffff) return false;
   if (load<u64>(a) !== load<u64>(b) || load<u32>(a, 8) !== load<u32>(b, 8)) return false;
+  if (load<u16>(a, ETH_TYPE) !== load<u16>(b, ETH_TYPE)) return false;
   const l3 = innerL3(innerA);
-  for (let at = <u32>ETH_TYPE; at < l3; at += 2) if (load<u16>(a + at) !== load<u16>(b + at)) return false;
-  const isIpv4 = innerKind(innerA) === L3_IPV4;
-  const addresses = l3 + <u32>(isIpv4 ? IPV4_SRC : IPV6_SRC);
-  const end = l3 + (isIpv4 ? IPV4_LEN : IPV6_LEN);
-  for (let at = addresses; at < end; at += 8) if (load<u64>(a + at) !== load<u64>(b + at)) return false;
-  return load<u32>(a + innerL4(innerA)) === load<u32>(b + innerL4(innerB));
+  for (let at = ETH_LEN; at < l3; at += VLAN_TAG_LEN) if (load<u32>(a + at) !== load<u32>(b + at)) return false;
+  if (load<u32>(a + innerL4(innerA)) !== load<u32>(b + innerL4(innerB))) return false;
+  const ipA = a + l3;
+  const ipB = b + l3;
+  if (innerKind(innerA) === L3_IPV4) return load<u64>(ipA, IPV4_SRC) === load<u64>(ipB, IPV4_SRC);
+  return (
+    load<u64>(ipA, IPV6_SRC) === load<u64>(ipB, IPV6_SRC) &&
+    load<u64>(ipA, IPV6_SRC + 8) === load<u64>(ipB, IPV6_SRC + 8) &&
+    load<u64>(ipA, IPV6_DST) === load<u64>(ipB, IPV6_DST) &&
+    load<u64>(ipA, IPV6_DST + 8) === load<u64>(ipB, IPV6_DST + 8)
+  );
 }

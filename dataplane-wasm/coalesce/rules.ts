@@ -91,6 +91,13 @@ function tcpFollows(head: usize, tcp: usize, seq: u32): bool {
   if ((load<u32>(tcp, TCP_DATA_OFFSET) ^ load<u32>(head, TCP_DATA_OFFSET)) & ~MAY_DIFFER) return false;
   if (load<u16>(tcp, TCP_URGENT) !== load<u16>(head, TCP_URGENT)) return false;
   const len = tcpHeaderLen(tcp);
+  // A timestamp alone, as most segments have it; the loop would cost as much as all of the above.
+  if (len === TCP_LEN + 12) {
+    return (
+      load<u64>(tcp, TCP_LEN) === load<u64>(head, TCP_LEN) &&
+      load<u32>(tcp, TCP_LEN + 8) === load<u32>(head, TCP_LEN + 8)
+    );
+  }
   for (let at = TCP_LEN; at < len; at += 4) if (load<u32>(tcp + at) !== load<u32>(head + at)) return false;
   return true;
 }

@@ -4,6 +4,7 @@
 import { compileDataplane } from "../../../control/dataplane.js";
 import type { Plan, Run, Settings, Suite } from "../../suite.js";
 import { batches } from "./batches.js";
+import { coalescing } from "./coalescing.js";
 import { counters } from "./counters.js";
 import { entries } from "./entries.js";
 import { fdb } from "./fdb.js";
@@ -16,7 +17,7 @@ import { Bench, type Scenario } from "./scenario.js";
 import { walks } from "./walks.js";
 import { workers } from "./workers.js";
 
-const SCENARIOS: readonly Scenario[] = [entries, frameSizes, batches, fdb, walks, hash, workers, counters];
+const SCENARIOS: readonly Scenario[] = [entries, frameSizes, batches, fdb, walks, hash, coalescing, workers, counters];
 const COMPILING_SECONDS = 2;
 
 export const dataplane: Suite = {

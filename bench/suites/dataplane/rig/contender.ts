@@ -39,6 +39,8 @@ export interface Contender {
   readonly forward: Readonly<Record<Direction, Work>>;
   /** Parses and hashes the frames of the inputs. */
   readonly hash: Work;
+  /** Chains the outputs of a decap batch; not the batch itself. */
+  readonly coalesce: Work;
   /** Control's walks over a slice of the table. @returns entries that went */
   readonly sweep: (fromBucket: number, count: number) => number;
   readonly flush: (fromBucket: number, count: number) => number;
@@ -71,12 +73,17 @@ export function wasmContender(world: World): Contender {
     } while (pending(worker));
     return made;
   };
+  const coalesce: Batch = (worker, count) => {
+    dataplane.decapCoalesce(worker, count);
+    return count;
+  };
   const sweep = (from: number, count: number): number => dataplane.fdbSweep(WORKER_CONTROL, from, count);
   const flush = (from: number, count: number): number => dataplane.fdbFlush(WORKER_CONTROL, from, count, 0, 0n, 0n);
   return {
     name: WASM,
     forward: { encap: { batch: encap, nothing: NOTHING }, decap: { batch: decap, nothing: NOTHING } },
     hash: wasmHash(world),
+    coalesce: { batch: coalesce, nothing: NOTHING },
     sweep,
     flush,
     emptyWalk: () => sweep(end, 0),
@@ -111,6 +118,7 @@ export function twinContender(library: string, { shared }: World): Contender {
     name: TWIN,
     forward: { encap: work(twin.encap), decap: work(twin.decap) },
     hash: work(twin.hash),
+    coalesce: work(twin.coalesce),
     sweep,
     flush,
     emptyWalk: () => sweep(end, 0),

@@ -27,6 +27,8 @@ export interface Twin {
   decap(worker: number, count: number): number;
   /** Parses and hashes the frames of inputs 0 to count - 1. @returns all hashes by exclusive or */
   hash(worker: number, count: number): number;
+  /** Chains the outputs of a decap batch. @returns their number */
+  coalesce(worker: number, outputs: number): number;
   /** As fdbSweep and fdbFlush of control/dataplane.ts. */
   sweep(worker: number, fromBucket: number, count: number): number;
   flush(worker: number, fromBucket: number, count: number, network: number, mask: bigint, match: bigint): number;
@@ -87,6 +89,7 @@ export function loadTwin(library: string, memory: WebAssembly.Memory): Twin {
     encap: batch("twin_encap"),
     decap: batch("twin_decap"),
     hash: batch("twin_hash"),
+    coalesce: batch("twin_coalesce"),
     sweep: twin.func("uint32_t twin_sweep(uint32_t worker, uint32_t from, uint32_t count)"),
     flush: twin.func(
       "uint32_t twin_flush(uint32_t worker, uint32_t from, uint32_t count, uint32_t network, uint64_t mask, uint64_t match)",
