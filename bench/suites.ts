@@ -5,5 +5,6 @@ import { path } from "./scenarios/path.js";
 import { start } from "./scenarios/start.js";
 import type { Suite } from "./suite.js";
 import { dataplane } from "./suites/dataplane/suite.js";
+import { ecmp } from "./suites/ecmp/suite.js";
 
-export const SUITES: readonly Suite[] = [dataplane, path, start, metrics];
+export const SUITES: readonly Suite[] = [dataplane, path, ecmp, start, metrics];

@@ -30,6 +30,7 @@ export const workers: Scenario = {
     if (!bench.wantsAny(idsOf(counts))) return;
     const world = await bench.world();
     for (const direction of DIRECTIONS) {
+      if (!bench.wantsAny(idsOf(counts).filter((id) => id.startsWith(direction)))) continue;
       const one = rateMeasure(bench, direction, 1);
       for (const count of counts) await measureCount(bench, world, direction, count, one);
     }
