@@ -293,6 +293,7 @@ export const CONTEXT_EPOCH: usize = 64; // u32: the epoch this worker has seen; 
 export const CONTEXT_STATE: usize = CONTEXT_EPOCH + 4; // u32: WORKER_STATE_*
 export const CONTEXT_BUSY_NS: usize = CONTEXT_EPOCH + 8; // u64: time not spent waiting
 export const CONTEXT_HEARTBEAT: usize = CONTEXT_EPOCH + 16; // u32: rounds
+export const CONTEXT_THREAD: usize = CONTEXT_EPOCH + 20; // u32: the kernel's id of its thread
 export const CONTEXT_COMMAND: usize = 128; // u32: control writes, WORKER_COMMAND_*
 export const CONTEXT_SCRATCH: usize = 192; // 64 B for calls from control (addresses, MACs)
 export const CONTEXT_SIZE: usize = 256;

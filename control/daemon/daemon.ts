@@ -93,6 +93,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const { stateDir } = config;
   const watch = new Watch({ local, interface: underlayInterface, stateDir }, { ports, underlay, problems, events });
   const onTick = () => {
+    workers.endHung();
     workers.measureBusy((worker) => tables.counters.busyNs(worker));
     watch.tick(performance.now());
   };

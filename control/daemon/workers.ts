@@ -1,10 +1,14 @@
 // The worker threads: one piscina task each, for the daemon's whole life. Control starts them, waits until they are in
-// epoll, stops them through their context and their bell, and starts one again that has thrown.
+// epoll, stops them through their context and their bell, and starts one again that has thrown, or hangs.
 //
-// A worker that threw may have left locks in the FDB, a batch half done and STATE running. All three are repaired
+// A worker that threw, or was ended, may have left locks in the FDB, a batch half done and STATE running. All three are repaired
 // before its slot is used again; the frames of that batch are lost, the other workers notice nothing. One
 // that throws again and again is a fault that no restart mends: then the daemon fails.
+//
+// Frames come first: once the workers run, all other threads of the process get a lower priority, so that neither the API
+// nor a scrape nor a garbage collection takes a core from a worker that wants it.
 
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { Piscina } from "piscina";
@@ -20,11 +24,24 @@ import {
 } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
-import { closeFd, createBell, createEpoll, EPOLL_WAKE, epollAdd, ringBell } from "../linux/index.js";
+import {
+  allowInterrupts,
+  closeFd,
+  createBell,
+  createEpoll,
+  EPOLL_WAKE,
+  epollAdd,
+  interruptThread,
+  lowerPriority,
+  ownNice,
+  ringBell,
+  threadIds,
+} from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
 import type { WorkerTask } from "../worker/main.js";
 import type { UnderlayTask } from "../worker/underlay.js";
+import { Hangs } from "./hangs.js";
 
 // A worker thread has no TypeScript loader: from the sources the built file serves.
 const WORKER_FILE = new URL(
@@ -36,6 +53,12 @@ const WORKER_FILE = new URL(
 const POLL_MS = 2;
 const START_MS = 10_000;
 const STOP_MS = 1500;
+const INTERRUPT_MS = 50;
+/** A thread that does not end in so long is said. */
+const END_MS = 2000;
+/** Below the workers', in steps of nice: a tenth of a core stays when workers want them all. */
+const CONTROL_NICE = 10;
+const LOWEST_NICE = 19; // the kernel's
 /** So many restarts of one worker within so many milliseconds are given up. */
 const RESTARTS_MAX = 5;
 const RESTARTS_WINDOW_MS = 10_000;
@@ -54,6 +77,10 @@ interface Worker {
   readonly restartsMs: number[];
   readonly busy: { ratio: number; sinceMs: number; sinceNs: number };
   restarts: number;
+  /** Ends its thread. */
+  abort: AbortController;
+  /** When its last thread was gone. */
+  gone: Promise<unknown>;
   done: Promise<void>;
 }
 
@@ -65,6 +92,7 @@ export class Workers {
   readonly #dataplane: Dataplane;
   readonly #log: Logger;
   readonly #workers: Worker[] = [];
+  readonly #hangs: Hangs;
   #pool: Piscina<WorkerTask, void> | undefined;
   #isStopping = false;
   #fail: (error: Error) => void = () => {};
@@ -75,6 +103,7 @@ export class Workers {
     this.#module = module;
     this.#dataplane = dataplane;
     this.#log = log;
+    this.#hangs = new Hangs(memory);
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -82,7 +111,8 @@ export class Workers {
       const [epoll, bell] = [createEpoll(), createBell()];
       epollAdd(epoll, bell, EPOLL_WAKE, 0);
       const busy = { ratio: 0, sinceMs: performance.now(), sinceNs: 0 };
-      this.#workers.push({ id, epoll, bell, restartsMs: [], busy, restarts: 0, done: Promise.resolve() });
+      const thread = { abort: new AbortController(), gone: Promise.resolve(), done: Promise.resolve() };
+      this.#workers.push({ id, epoll, bell, restartsMs: [], busy, restarts: 0, ...thread });
     }
   }
 
@@ -123,6 +153,8 @@ export class Workers {
   /** Starts the threads, each with its underlay. Resolves when all of them wait in epoll. */
   async start(underlays: readonly UnderlayTask[], busyPollUs: number): Promise<void> {
     const count = this.#workers.length;
+    const [others, nice] = [threadIds(), ownNice()];
+    allowInterrupts();
     this.#pool = new Piscina<WorkerTask, void>({
       filename: WORKER_FILE.href,
       minThreads: count,
@@ -136,10 +168,21 @@ export class Workers {
     for (const worker of this.#workers) {
       const { id: slot, epoll, bell } = worker;
       const { memory } = this.#memory;
-      const task = { module: this.#module, memory, worker: slot, epoll, bell, busyPollUs, underlay: underlays[slot] };
+      const underlay = underlays[slot];
+      const task = { module: this.#module, memory, worker: slot, epoll, bell, busyPollUs, nice, underlay };
       worker.done = this.#keepAlive(this.#pool, worker, task);
     }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
+    lowerPriority(others, Math.min(LOWEST_NICE, nice + CONTROL_NICE));
+  }
+
+  /** Ends the threads of workers that hang, so that they are started again. To be called a few times a second. */
+  endHung(): void {
+    for (const worker of this.#workers) {
+      if (this.#isStopping || worker.abort.signal.aborted || !this.#hangs.look(worker.id, performance.now())) continue;
+      this.#log.error({ worker: worker.id }, "worker hangs, ending its thread");
+      this.#end(worker);
+    }
   }
 
   /** Stops the threads and closes the epoll sets and bells; whatever is in the sets may be closed afterwards. */
@@ -153,7 +196,11 @@ export class Workers {
       Promise.all(this.#workers.map((worker) => worker.done)),
       sleep(STOP_MS, undefined, { ref: false }),
     ]);
-    await this.#pool?.destroy();
+    const ended = this.#pool?.destroy();
+    await this.#insist(
+      this.#workers.map(({ id }) => this.#hangs.threadOf(id)),
+      Promise.resolve(ended),
+    );
     for (const { id, epoll, bell } of this.#workers.splice(0)) {
       Atomics.store(this.#memory.u32, contextIndex(id, CONTEXT_STATE), WORKER_STATE_ABSENT);
       closeFd(epoll);
@@ -178,11 +225,14 @@ export class Workers {
     const { id } = worker;
     while (!this.#isStopping) {
       this.#repair(id);
+      worker.abort = new AbortController();
       try {
-        await pool.run(task);
+        await pool.run(task, { signal: worker.abort.signal });
         if (this.#isStopping) return;
         throw new Error(`worker ${id} ended by itself`);
       } catch (error) {
+        // Nothing may be repaired under a thread that may still run.
+        await worker.gone;
         if (this.#isStopping) return;
         if (!this.#mayRestart(worker)) {
           this.#fail(
@@ -193,6 +243,27 @@ export class Workers {
         worker.restarts++;
         this.#log.error({ err: error, worker: id, restarts: worker.restarts }, "worker failed, starting it again");
       }
+    }
+  }
+
+  /** Has piscina end the thread of one worker; it names it only by taking it out of its list. */
+  #end(worker: Worker): void {
+    const before = this.#pool?.threads ?? [];
+    const thread = this.#hangs.threadOf(worker.id);
+    worker.abort.abort(new Error(`worker ${worker.id} hangs`));
+    const exits = before.filter((each) => !this.#pool?.threads.includes(each)).map((each) => once(each, "exit"));
+    worker.gone = this.#insist([thread], Promise.all(exits));
+  }
+
+  /** Gets threads that are being ended out of their system calls until they have ended. */
+  async #insist(threads: readonly number[], ended: Promise<unknown>): Promise<void> {
+    const startMs = performance.now();
+    let isSaid = false;
+    while ((await Promise.race([ended, sleep(INTERRUPT_MS, this)])) === this) {
+      for (const thread of threads) if (thread !== 0) interruptThread(thread);
+      if (isSaid || performance.now() - startMs < END_MS) continue;
+      this.#log.error({ threads }, "a worker's thread does not end: the kernel does not let it go");
+      isSaid = true;
     }
   }
 

@@ -20,4 +20,15 @@ export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDrop
 export { inNamespace } from "./netns.js";
 export { lookUpRoute, type Route } from "./routes.js";
 export { openTap, type Tap, type TapOptions, tapConflict } from "./tap.js";
+export {
+  allowInterrupts,
+  interruptThread,
+  lowerPriority,
+  ownNice,
+  raiseOwnPriority,
+  readThread,
+  type ThreadState,
+  threadId,
+  threadIds,
+} from "./threads.js";
 export { type GroupSocket, openUnderlay, type Underlay, type UnderlayOptions } from "./underlay.js";

@@ -90,6 +90,20 @@ const NR_BPF = process.arch === "x64" ? 321 : 280;
 /** @param attr union bpf_attr */
 export const bpf = (command: number, attr: Uint8Array, size: number): number => syscallBpf(NR_BPF, command, attr, size);
 
+/** Nor have these two, in musl. */
+const syscallThread: (number: number, group: number, thread: number, signal: number) => number = libc.func(
+  "syscall",
+  "long",
+  ["long", "int", "int", "int"],
+);
+const [NR_GETTID, NR_TGKILL] = process.arch === "x64" ? [186, 234] : [178, 131];
+export const gettid = (): number => syscallThread(NR_GETTID, 0, 0, 0);
+export const tgkill = (group: number, thread: number, signal: number): number =>
+  syscallThread(NR_TGKILL, group, thread, signal);
+export const siginterrupt: (signal: number, interrupts: number) => number = libc.func(
+  "int siginterrupt(int signal, int interrupts)",
+);
+
 /** The errno of this thread's last failed call. Ask at once: any other call may change it. */
 export const lastErrno: () => number = koffi.errno;
 

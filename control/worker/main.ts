@@ -4,11 +4,13 @@
 // The thread answers no messages while it runs: everything that control wants from it goes through the shared memory
 // and the epoll set.
 
+import { CONTEXT_THREAD } from "../../dataplane-wasm/layout.js";
 import { instantiateDataplane } from "../dataplane.js";
 import { EPOLL_EVENTS_MAX, IO_EPOLL, ioPtr } from "../drivers/io-tables.js";
 import { TapPorts } from "../drivers/tap.js";
-import { EPOLL_PORT, EpollTable, epollRemove, SyscallError } from "../linux/index.js";
+import { EPOLL_PORT, EpollTable, epollRemove, raiseOwnPriority, SyscallError, threadId } from "../linux/index.js";
 import { attachMemory } from "../memory.js";
+import { contextIndex } from "../tables/epochs.js";
 import { portQueue } from "../tables/records.js";
 import { Engine } from "./engine.js";
 import { runLoop } from "./loop.js";
@@ -23,6 +25,8 @@ export interface WorkerTask {
   readonly bell: number;
   /** Microseconds to look for more before sleeping. */
   readonly busyPollUs: number;
+  /** The priority that it wants; control's, which it has from its start, may be lower. */
+  readonly nice: number;
   readonly underlay: UnderlayTask;
 }
 
@@ -30,6 +34,8 @@ export interface WorkerTask {
 export default async function runWorker(task: WorkerTask): Promise<void> {
   const { worker, epoll, bell } = task;
   const memory = attachMemory(task.memory);
+  Atomics.store(memory.u32, contextIndex(worker, CONTEXT_THREAD), threadId());
+  raiseOwnPriority(task.nice);
   const dataplane = await instantiateDataplane(task.module, task.memory);
   const ports = new TapPorts(memory, worker);
   const underlay = makeUnderlay(memory, worker, task.underlay);

@@ -80,6 +80,43 @@ test("a worker that is killed is back within a second, and the other one never s
   await Promise.all([1, 2, 3, 4].map(() => tcpOneWay(kernel, ours, 4, 1_000_000)));
 });
 
+/** When the log said something, by its own clock, ms. */
+function timeOf(log: string, message: string): number {
+  const line = log.split("\n").find((text) => text.includes(`"msg":"${message}"`)) ?? expect.fail(`no "${message}"`);
+  return Date.parse((JSON.parse(line) as { time: string }).time);
+}
+
+test.each([
+  ["goes round for ever", "loop"],
+  ["waits in a system call", "wait"],
+] as const)("a worker that %s is started again within a second, and the other one never stopped", async (_, fault) => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { workers: 2 };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, fault });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(kernel, ours);
+  const { daemon } = ours;
+  const workers = async () => (await daemon.get<Status>("/v1/status")).workers;
+  daemon.strike();
+  let isOver = false;
+  // Several flows: those of the other worker go on.
+  const flows = Promise.all([1, 2, 3, 4].map(() => pingUntil(kernel, ours, () => isOver)));
+  const restarts = async () => sumOf(await daemon.metrics(), "vxlane_worker_restarts_total");
+  await expect.poll(restarts, SLOW).toBe(1);
+  isOver = true;
+  await flows;
+  const log = daemon.process.stderr;
+  const seenMs = timeOf(log, "worker hangs, ending its thread") - timeOf(log, "hangs from now on");
+  expect(seenMs, "ms until it was seen").toBeLessThan(1000);
+  expect(log, "the log").toContain('"locks":1,"msg":"released the locks of a dead worker"');
+  await expect.poll(async () => (await workers()).map(({ state }) => state), SLOW).not.toContain("absent");
+  expect((await workers()).map(({ restarts }) => restarts).sort()).toEqual([0, 1]);
+  await reachable(kernel, ours);
+  await reachable(ours, kernel);
+  await Promise.all([1, 2, 3, 4].map(() => tcpOneWay(ours, kernel, 4, 1_000_000)));
+  await Promise.all([1, 2, 3, 4].map(() => tcpOneWay(kernel, ours, 4, 1_000_000)));
+});
+
 test("forwarding does not notice that the main thread stands still for three seconds", async () => {
   const [a, b] = await twoHosts(await createLab());
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, fault: "block" });

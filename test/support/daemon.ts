@@ -15,8 +15,8 @@ import type { Watched } from "../../control/demo/lab/process.js";
 import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
 import { type End, type Host, type OverlayAddress, openOverlay, UNDERLAY } from "./netns.js";
 
-/** What a daemon is to suffer from inside: its main thread stands still for 3 s, or its first worker thread ends. */
-export type Fault = "block" | "kill";
+/** What a daemon is to suffer from inside: see faults.mjs. */
+export type Fault = "block" | "kill" | "loop" | "wait";
 
 const FAULTS = new URL("faults.mjs", import.meta.url).href;
 export const MAIN = fileURLToPath(new URL("../../dist/control/cli/main.js", import.meta.url));

@@ -3,15 +3,34 @@
 //
 //   block   keeps the main thread busy for three seconds, as a huge call or a garbage collection might
 //   kill    ends the first worker thread there and then
+//   loop    the worker that has the next batch takes a lock of the FDB, and goes round for ever
+//   wait    the same, but it waits in a system call that never returns
+//
+// Each worker thread loads this file, too; the last two wrap the compiled module there.
 
 import { createRequire, syncBuiltinESMExports } from "node:module";
-import { isMainThread } from "node:worker_threads";
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
+import { FDB_LOCKS } from "../../dist/dataplane-wasm/layout.js";
 
 const BLOCK_MS = 3000;
+const LOCK = 7;
+const KEY = "vxtest";
+const fault = process.env.VXTEST_FAULT;
+const require = createRequire(import.meta.url);
 
-if (isMainThread) {
+const hangs = {
+  loop() {
+    for (;;);
+  },
+  wait: () => require("koffi").load(null).func("int pause()")(),
+};
+
+if (isMainThread) watch();
+else if (fault in hangs) wrap(new Int32Array(getEnvironmentData(KEY)), hangs[fault]);
+
+function watch() {
   const threads = [];
-  const workerThreads = createRequire(import.meta.url)("node:worker_threads");
+  const workerThreads = require("node:worker_threads");
   workerThreads.Worker = class extends workerThreads.Worker {
     constructor(...parameters) {
       super(...parameters);
@@ -19,6 +38,9 @@ if (isMainThread) {
     }
   };
   syncBuiltinESMExports();
+  const isWanted = new Int32Array(new SharedArrayBuffer(4));
+  setEnvironmentData(KEY, isWanted.buffer);
+  const want = () => Atomics.store(isWanted, 0, 1);
   const faults = {
     block() {
       for (const end = performance.now() + BLOCK_MS; performance.now() < end; );
@@ -26,6 +48,26 @@ if (isMainThread) {
     kill() {
       threads.shift()?.terminate();
     },
+    loop: want,
+    wait: want,
   };
-  process.on("SIGUSR2", faults[process.env.VXTEST_FAULT]);
+  process.on("SIGUSR2", faults[fault]);
+}
+
+function wrap(isWanted, hang) {
+  const { instantiate } = WebAssembly;
+  WebAssembly.instantiate = async (module, imports) => {
+    const { exports } = await instantiate(module, imports);
+    const locks = new Uint32Array(imports.env.memory.buffer, FDB_LOCKS);
+    const faulty = (batch) => (worker, count) => {
+      if (Atomics.compareExchange(isWanted, 0, 1, 0) === 1) {
+        Atomics.store(locks, LOCK, worker + 1);
+        require("node:fs").writeSync(2, `{"msg":"hangs from now on","time":"${new Date().toISOString()}"}\n`);
+        hang();
+      }
+      return batch(worker, count);
+    };
+    const wrapped = { ...exports, encapBatch: faulty(exports.encapBatch), decapBatch: faulty(exports.decapBatch) };
+    return { exports: wrapped };
+  };
 }

@@ -1,0 +1,74 @@
+// Threads of a process of its own: this one's priority is not a test's to lower.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { getPriority } from "node:os";
+import { Worker } from "node:worker_threads";
+import { expect, it, onTestFinished } from "vitest";
+import {
+  allowInterrupts,
+  interruptThread,
+  lowerPriority,
+  ownNice,
+  raiseOwnPriority,
+  readThread,
+  threadId,
+  threadIds,
+} from "../../../control/linux/index.js";
+
+it("lowers a priority, and never raises one", async () => {
+  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  onTestFinished(() => void child.kill());
+  await once(child, "spawn");
+  const { pid = 0 } = child;
+  const before = getPriority(pid);
+  const low = Math.min(19, before + 7);
+  lowerPriority([pid], low);
+  expect(getPriority(pid)).toBe(low);
+  lowerPriority([pid], before);
+  expect(getPriority(pid)).toBe(low);
+});
+
+it("takes it that a thread is gone", async () => {
+  const child = spawn("true", { stdio: "ignore" });
+  await once(child, "exit");
+  lowerPriority([child.pid ?? 0], 19);
+  expect(readThread(child.pid ?? 0)).toBeUndefined();
+  expect(interruptThread(child.pid ?? 0)).toBe(false);
+});
+
+it("knows this thread", () => {
+  expect(threadIds()).toContain(threadId());
+  expect(readThread(threadId())).toMatchObject({ isRunnable: true, cpuMs: expect.any(Number) });
+  expect(raiseOwnPriority(ownNice())).toBe(true);
+});
+
+it("sees a thread work and wait, and gets it out of a system call", async () => {
+  allowInterrupts();
+  const code = `
+    const koffi = require("koffi");
+    const libc = koffi.load(null);
+    const { parentPort } = require("node:worker_threads");
+    parentPort.postMessage(libc.func("int gettid()")());
+    for (const end = performance.now() + 300; performance.now() < end; );
+    libc.func("int pause()")();
+    parentPort.postMessage("EINTR" + (koffi.errno() === 4));
+  `;
+  const worker = new Worker(code, { eval: true });
+  const [thread] = (await once(worker, "message")) as [number];
+  expect(threadIds()).toContain(thread);
+  await expect.poll(() => readThread(thread)?.cpuMs, { timeout: 10_000, interval: 5 }).toBeGreaterThan(100);
+  await expect.poll(() => readThread(thread)?.isRunnable, { timeout: 10_000, interval: 5 }).toBe(false);
+  const exit = once(worker, "exit");
+  let said: unknown;
+  worker.once("message", (text) => {
+    said = text;
+  });
+  // It may have been about to wait only: once more, then.
+  const interrupt = () => {
+    interruptThread(thread);
+    return said;
+  };
+  await expect.poll(interrupt, { timeout: 10_000, interval: 20 }).toBe("EINTRtrue");
+  await exit;
+});
