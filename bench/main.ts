@@ -1,167 +1,140 @@
-// `npm run bench -- NAME…`: the runner. It prints what is going to happen, runs one suite after the other, prints
-// the report on stdout (progress goes to stderr), and leaves nothing behind, also after Ctrl-C.
+// `vxlane bench`: prints what is going to happen, runs the suites, prints the report on stdout and writes it where it was
+// asked to. Progress goes to stderr. The command line is in control/cli/commands/bench.ts, which loads this when it runs.
 //
-// Exit codes are those of vxlane: 0, 1 a suite failed or `--check` found a floor missed, 2 usage, 130 interrupted.
+// Exit codes are those of vxlane: 0; 1 a suite failed, frames did not add up, nothing could be measured, or `--check`
+// found a floor missed; 2 usage; 77 nothing could be measured without root; 128 + the signal when interrupted.
 
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { EXIT_FAILURE, EXIT_OK, EXIT_PRIVILEGE } from "../control/errors.js";
 import { environment } from "./environment.js";
-import { allHold, type Finished, toJson, toMarkdown, toText } from "./report.js";
-import { type Extent, Run, type Settings, type Suite } from "./suite.js";
+import { isRoot } from "./host.js";
+import { type Finished, miscounts, toReport } from "./report/document.js";
+import type { Report } from "./report/schema.js";
+import { toText } from "./report/text.js";
+import { type BenchOptions, checkNames, type Request, readRequest, shellWord } from "./request.js";
+import { Interrupted, minutes, type Planned, runAll } from "./runner.js";
 import { SUITES } from "./suites.js";
-
-const USAGE = `usage: npm run bench -- [options] NAME…
-
-suites:
-${SUITES.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join("\n")}
-  ${"all".padEnd(12)}every one, in this order
-
-options:
-  --quick          a short run of everything
-  --only ID,…      these measures only
-  --peers NAME,…   these contenders only
-  --rounds N       rounds; in each, every contender runs once
-  --seconds S      length of one measurement
-  --json FILE      write the report as JSON too
-  --markdown FILE  write it as a page too (bench/RESULTS.md is one)
-  --check          exit 1 when a floor that the project states is missed
-  --plan           print what would run, and stop
-  -h, --help       this text
-`;
-
-interface Arguments {
-  readonly suites: readonly Suite[];
-  readonly settings: Partial<Extent> & Pick<Settings, "quick" | "only" | "peers">;
-  readonly json: string | undefined;
-  readonly markdown: string | undefined;
-  readonly check: boolean;
-  readonly planOnly: boolean;
-}
-
-class UsageError extends Error {}
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function readArguments(argv: readonly string[]): Arguments | "help" {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      quick: { type: "boolean", default: false },
-      only: { type: "string" },
-      peers: { type: "string" },
-      rounds: { type: "string" },
-      seconds: { type: "string" },
-      json: { type: "string" },
-      markdown: { type: "string" },
-      check: { type: "boolean", default: false },
-      plan: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  });
-  if (values.help) return "help";
-  if (positionals.length === 0) throw new UsageError("name a suite");
-  const wanted = values.only?.split(",");
-  const only = (id: string): boolean => wanted?.includes(id) ?? true;
-  const settings: Partial<Extent> & Pick<Settings, "quick" | "only" | "peers"> = {
-    quick: values.quick,
-    only,
-    peers: values.peers?.split(","),
-  };
-  const extent: { rounds?: number; seconds?: number } = {};
-  if (values.rounds !== undefined) extent.rounds = positive("--rounds", values.rounds, true);
-  if (values.seconds !== undefined) extent.seconds = positive("--seconds", values.seconds, false);
-  const { json, markdown, check, plan: planOnly } = values;
-  return { suites: select(positionals), settings: { ...settings, ...extent }, json, markdown, check, planOnly };
-}
-
-function select(names: readonly string[]): readonly Suite[] {
-  if (names.includes("all")) return SUITES;
-  return names.map((name) => {
-    const suite = SUITES.find((candidate) => candidate.name === name);
-    if (suite === undefined) throw new UsageError(`there is no suite ${name}`);
-    return suite;
-  });
-}
-
-function positive(option: string, text: string, whole: boolean): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value) || (whole && !Number.isInteger(value))) {
-    throw new UsageError(`${option}: ${text} is not a positive ${whole ? "whole " : ""}number`);
+/** @returns the exit code. @throws VxlaneError of mistakes in usage */
+export async function bench(names: readonly string[], options: BenchOptions): Promise<number> {
+  if (options.schema) {
+    const { ReportSchema } = await import("./report/schema.js");
+    process.stdout.write(`${JSON.stringify(ReportSchema, null, 2)}\n`);
+    return EXIT_OK;
   }
-  return value;
-}
+  const request = readRequest(SUITES, names, options);
+  const planned = await makePlan(request);
+  const total = planned.reduce((sum, { plan }) => sum + plan.seconds, 0);
+  const lines = planned.flatMap((each) => planLines(each, request));
+  lines.push(`in all about ${minutes(total)} min; Ctrl-C ends it and leaves nothing behind`);
+  if (options.plan) {
+    process.stdout.write(`${lines.join("\n")}\n`);
+    return EXIT_OK;
+  }
+  for (const line of lines) say(line);
 
-async function announce(suite: Suite, settings: Settings): Promise<void> {
-  const plan = await suite.plan(settings);
-  say(`${suite.name}: about ${Math.ceil(plan.seconds)} s, ${settings.rounds} rounds of ${settings.seconds} s`);
-  for (const line of plan.lines) say(`  ${line}`);
-  for (const line of plan.missing) say(`  missing: ${line}`);
-}
-
-async function runOne(suite: Suite, settings: Settings, signal: AbortSignal): Promise<Finished> {
-  const startedAt = Date.now();
-  const seconds = (): number => (Date.now() - startedAt) / 1000;
-  const run = new Run({
-    settings,
-    signal,
-    progress: (line) => say(`  ${seconds().toFixed(0).padStart(4)} s  ${line}`),
-  });
+  const about = environment(["vxlane bench", ...commandWords(names, options)].join(" "));
+  warnOfLoad(about.load[0] ?? 0, about.cores);
+  const startedAt = performance.now();
+  let finished: readonly Finished[];
   try {
-    await suite.run(run);
-  } finally {
-    await run.cleanUp();
+    finished = await runAll(planned, request, say);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    say("everything that was made is gone again");
+    return error.exitCode;
   }
-  return { suite, run, seconds: seconds() };
+  checkAsked(request, finished);
+  const seconds = (performance.now() - startedAt) / 1000;
+  const report = toReport(about, finished, { quick: request.quick, seconds });
+  process.stdout.write(toText(report));
+  await writeFiles(report, options);
+  return verdict(finished, report, options.check ?? false);
 }
 
-async function main(): Promise<number> {
-  const wanted = readArguments(process.argv.slice(2));
-  if (wanted === "help") {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  const interrupt = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => interrupt.abort(new Error(`interrupted by ${signal}`)));
-  }
-  const settingsOf = (suite: Suite): Settings => ({
-    ...(wanted.settings.quick ? suite.quick : suite.defaults),
-    ...wanted.settings,
-  });
-  for (const suite of wanted.suites) await announce(suite, settingsOf(suite));
-  if (wanted.planOnly) return 0;
-
-  const about = environment();
-  const finished: Finished[] = [];
-  let failed = false;
-  for (const suite of wanted.suites) {
-    say(`running ${suite.name}`);
-    try {
-      finished.push(await runOne(suite, settingsOf(suite), interrupt.signal));
-    } catch (error) {
-      if (interrupt.signal.aborted) {
-        say("interrupted; everything that was made is gone again");
-        return 130;
-      }
-      failed = true;
-      say(`${suite.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    }
-  }
-  process.stdout.write(toText(about, finished));
-  if (wanted.json !== undefined) writeFileSync(wanted.json, toJson(about, finished));
-  if (wanted.markdown !== undefined) writeFileSync(wanted.markdown, toMarkdown(about, finished));
-  if (failed) return 1;
-  return wanted.check && !allHold(finished) ? 1 : 0;
+/** Suites of which `--only` wants nothing are left out. */
+async function makePlan(request: Request): Promise<Planned[]> {
+  const planned = await Promise.all(
+    request.suites.map(async (suite) => ({ suite, plan: await suite.plan(request.settingsOf(suite)) })),
+  );
+  const ids = planned.flatMap(({ suite, plan }) => (plan.ids ?? []).map((id) => ({ suite: suite.name, id })));
+  const peers = planned.flatMap(({ plan }) => plan.peers ?? []);
+  const areKnown = planned.every(({ plan }) => plan.ids !== undefined);
+  const arePeersKnown = planned.every(({ plan }) => plan.peers !== undefined);
+  const { patterns } = request;
+  checkNames({ patterns: areKnown ? patterns : [], peers: request.peers }, ids, arePeersKnown ? peers : undefined);
+  return planned.filter(({ suite, plan }) => plan.ids?.some(request.settingsOf(suite).only) ?? true);
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const code = (error as { code?: unknown }).code;
-  if (!(error instanceof UsageError) && !String(code).startsWith("ERR_PARSE_ARGS")) throw error;
-  say(`bench: ${(error as Error).message}\n\n${USAGE}`);
-  process.exitCode = 2;
+function planLines({ suite, plan }: Planned, request: Request): string[] {
+  const { rounds, seconds } = request.settingsOf(suite);
+  return [
+    `${suite.name}: ${suite.summary}`,
+    `  about ${minutes(plan.seconds)} min, ${rounds} rounds of ${seconds} s`,
+    ...plan.lines.map((line) => `  ${line}`),
+    ...plan.missing.map((line) => `  missing: ${line}`),
+  ];
+}
+
+function warnOfLoad(load: number, cores: number): void {
+  if (load < cores / 2) return;
+  say(`warning: the machine is busy (load ${load} on ${cores} cores); the figures will be noisy`);
+}
+
+/** Words that no plan knew of in advance. */
+function checkAsked({ patterns, peers }: Request, finished: readonly Finished[]): void {
+  const ids = finished.flatMap(({ suite, run }) => [...run.ids].map((id) => ({ suite: suite.name, id })));
+  const contenders = finished.flatMap(({ run }) => [
+    ...run.peers,
+    ...run.measures.flatMap((measure) => measure.contenders()),
+  ]);
+  if (finished.every(({ failed }) => failed === undefined)) checkNames({ patterns, peers }, ids, contenders);
+}
+
+async function writeFiles(report: Report, { json, html, markdown }: BenchOptions): Promise<void> {
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (markdown !== undefined) {
+    const { toMarkdown } = await import("./report/markdown.js");
+    writeFileSync(markdown, toMarkdown(report));
+  }
+  if (html !== undefined) {
+    const { toHtml } = await import("./report/html.js");
+    writeFileSync(html, await toHtml(report));
+  }
+}
+
+function verdict(finished: readonly Finished[], report: Report, check: boolean): number {
+  for (const { suite, failed } of finished) if (failed !== undefined) say(`${suite.name} failed: ${failed}`);
+  const wrong = finished.flatMap(({ suite, run }) =>
+    run.measures.flatMap((measure) =>
+      measure
+        .contenders()
+        .flatMap((contender) =>
+          miscounts(measure, contender).map((why) => `${suite.name}/${measure.options.id}, ${contender}: ${why}`),
+        ),
+    ),
+  );
+  for (const line of wrong) say(line);
+  const measured = report.suites.some(({ measures }) =>
+    measures.some(({ rows }) => rows.some(({ value }) => value !== undefined)),
+  );
+  if (!measured) {
+    say("nothing could be measured; the report says why");
+    return isRoot() ? EXIT_FAILURE : EXIT_PRIVILEGE;
+  }
+  const missed = report.suites.flatMap(({ floors }) => floors.filter(({ holds }) => !holds));
+  if (check) for (const { statement } of missed) say(`missed: ${statement}`);
+  const isBad = wrong.length > 0 || finished.some(({ failed }) => failed !== undefined) || (check && missed.length > 0);
+  return isBad ? EXIT_FAILURE : EXIT_OK;
+}
+
+function commandWords(names: readonly string[], options: BenchOptions): string[] {
+  const flags = Object.entries(options).flatMap(([name, value]: [string, unknown]) =>
+    value === true ? [`--${name}`] : [`--${name}`, shellWord(String(value))],
+  );
+  return [...names, ...flags];
 }

@@ -31,6 +31,8 @@ export interface Plan {
   readonly missing: readonly string[];
   /** Ids of the measures, where they are known in advance: `--only` is checked against them before anything runs. */
   readonly ids?: readonly string[];
+  /** Names of the contenders, where they are known in advance: for `--peers`, as `ids` for `--only`. */
+  readonly peers?: readonly string[];
 }
 
 export interface Suite {

@@ -2,6 +2,7 @@
 // nearest command after a typing error, mistakes in usage on stderr).
 
 import { Command } from "commander";
+import { addBench } from "./commands/bench.js";
 import { addCheck } from "./commands/check.js";
 import { addCompletion } from "./commands/completion.js";
 import { addFdb } from "./commands/fdb.js";
@@ -54,6 +55,7 @@ export function createProgram(): Command {
   addPort(program);
   addVtep(program);
   addFdb(program);
+  addBench(program);
   addCompletion(program);
   return program;
 }

@@ -16,6 +16,9 @@ export interface Candidate {
 /** Instead of candidates: the shell completes file names here. */
 export const FILES: Candidate = { text: ":files", about: "" };
 
+/** Names of arguments and options that are files. */
+const FILE_KINDS = new Set(["file", "path", "before", "after"]);
+
 /** What has been written before the word that is being completed. */
 export interface Line {
   readonly command: Command;
@@ -89,7 +92,8 @@ function optionsOf({ command, options }: Line): Candidate[] {
 
 async function argumentOf(line: Line): Promise<Candidate[]> {
   const wanted = line.command.registeredArguments;
-  const argument = wanted[line.operands.length];
+  const last = wanted.at(-1);
+  const argument = wanted[line.operands.length] ?? (last?.variadic ? last : undefined);
   if (argument === undefined) return [];
   // What is about to be added, nobody knows yet.
   const isNew = line.command.name() === "add" && line.operands.length === wanted.length - 1;
@@ -99,7 +103,7 @@ async function argumentOf(line: Line): Promise<Candidate[]> {
 async function candidatesFor(wanted: Argument | Option, line: Line): Promise<Candidate[]> {
   if (wanted.argChoices !== undefined) return wanted.argChoices.map((text) => ({ text, about: "" }));
   const kind = "flags" in wanted ? /<(.*)>/.exec(wanted.flags)?.[1] : wanted.name();
-  if (kind === "file" || kind === "path") return [FILES];
+  if (FILE_KINDS.has(kind ?? "")) return [FILES];
   return valuesOf(kind ?? "", line.operands[0] ?? line.options.vni, line.options as DaemonOptions);
 }
 

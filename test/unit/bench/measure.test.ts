@@ -2,33 +2,48 @@
 
 import { describe, expect, test } from "vitest";
 import { judge, Measure } from "../../../bench/measure.js";
-import { toJson, toText } from "../../../bench/report.js";
-import { spread } from "../../../bench/statistics.js";
-import { inRound, Run, type Suite } from "../../../bench/suite.js";
+import { growthExponent, noise, quantile, spread } from "../../../bench/statistics.js";
+import { inRound, wantsPeer } from "../../../bench/suite.js";
+import { newRun } from "./made.js";
 
 const OPTIONS = { id: "m", title: "work", unit: "ns", better: "lower", baseline: "C" } as const;
-const SUITE: Suite = {
-  name: "made-up",
-  summary: "a test",
-  defaults: { rounds: 1, seconds: 1 },
-  quick: { rounds: 1, seconds: 1 },
-  plan: () => ({ lines: [], seconds: 0, missing: [] }),
-  run: () => Promise.resolve(),
-};
-
-function newRun(): Run {
-  return new Run({
-    settings: { rounds: 3, seconds: 1, quick: false, peers: undefined, only: () => true },
-    signal: new AbortController().signal,
-    progress: () => undefined,
-  });
-}
-
 describe("spread", () => {
   test("odd, even, nothing", () => {
     expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 });
     expect(spread([4, 1, 2, 3])).toEqual({ median: 2.5, min: 1, max: 4 });
     expect(spread([])).toBeUndefined();
+  });
+});
+
+describe("statistics", () => {
+  test("noise is the width of a spread over its median", () => {
+    expect(noise({ median: 10, min: 9, max: 12 })).toBeCloseTo(0.3);
+    expect(noise({ median: 0, min: 0, max: 0 })).toBe(0);
+    expect(noise({ median: 0, min: 0, max: 1 })).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("quantile takes a value that was measured", () => {
+    expect([0, 0.5, 0.99, 1].map((share) => quantile([1, 2, 3, 4], share))).toEqual([1, 3, 4, 4]);
+    expect(quantile([], 0.5)).toBeNaN();
+  });
+
+  test.each([
+    [0, [7, 7, 7]],
+    [1, [2, 20, 200]],
+    [2, [1, 100, 10_000]],
+  ])("growth by exponent %d", (exponent, ys) => {
+    const points = ys.map((y, index) => ({ x: 10 ** index, y }));
+    expect(growthExponent(points)).toBeCloseTo(exponent);
+  });
+
+  test("no growth of one point, or of what has no logarithm", () => {
+    expect(growthExponent([{ x: 1, y: 1 }])).toBeUndefined();
+    expect(
+      growthExponent([
+        { x: 1, y: 0 },
+        { x: 2, y: 1 },
+      ]),
+    ).toBeUndefined();
   });
 });
 
@@ -65,6 +80,27 @@ describe("Measure", () => {
   });
 });
 
+describe("Measure, beside its figures", () => {
+  test("refuses an id that is none", () => {
+    expect(() => new Measure({ ...OPTIONS, id: "TCP out" })).toThrow("TCP out is no id");
+  });
+
+  test("the first reason stays, also beside samples", () => {
+    const measure = new Measure(OPTIONS);
+    measure.add("ovs", 0, 1);
+    measure.absent("ovs", "it died");
+    measure.absent("ovs", "it was gone");
+    expect([measure.reason("ovs"), measure.value("ovs")?.median]).toEqual(["it died", 1]);
+  });
+
+  test("the cores of those rounds in which somebody looked", () => {
+    const measure = new Measure(OPTIONS);
+    measure.add("wasm", 0, 1, 1.5);
+    measure.add("wasm", 1, 1);
+    expect(measure.cpu("wasm")).toEqual({ median: 1.5, min: 1.5, max: 1.5 });
+  });
+});
+
 describe("judge", () => {
   test("at most, at least, by value and by ratio", () => {
     const measure = new Measure(OPTIONS);
@@ -86,27 +122,6 @@ describe("judge", () => {
   });
 });
 
-describe("report", () => {
-  test("an absent row shows its reason and no figure", () => {
-    const run = newRun();
-    const measure = run.measure(OPTIONS);
-    measure.absent("C", "no compiler");
-    measure.add("wasm", 0, 12.34);
-    const finished = [{ suite: SUITE, run, seconds: 1 }];
-    const about = { cpu: "a CPU" } as unknown as Parameters<typeof toText>[0];
-    const text = toText(about, finished);
-    expect(text).toContain("absent: no compiler");
-    expect(text).toContain("12.3");
-    const [scenario] = (
-      JSON.parse(toJson(about, finished)) as { scenarios: { measures: { contenders: unknown[] }[] }[] }
-    ).scenarios;
-    expect(scenario?.measures[0]?.contenders).toEqual([
-      { contender: "C", absent: "no compiler" },
-      expect.objectContaining({ contender: "wasm", median: 12.34, samples: [12.34] }),
-    ]);
-  });
-});
-
 describe("Run", () => {
   test("takes away what it made, newest first, whatever fails", async () => {
     const order: string[] = [];
@@ -119,6 +134,26 @@ describe("Run", () => {
     await run.cleanUp();
     await run.cleanUp();
     expect(order).toEqual(["last", "first"]);
+  });
+
+  test("keeps what --only wants, remembers what was asked", () => {
+    const run = newRun({ only: (id) => id !== "b" });
+    for (const id of ["a", "b", "c"]) run.measure({ ...OPTIONS, id });
+    expect(run.measures.map(({ options }) => options.id)).toEqual(["a", "c"]);
+    expect([...run.ids]).toEqual(["a", "b", "c"]);
+    expect(() => run.measure({ ...OPTIONS, id: "a" })).toThrow("two measures have the id a");
+  });
+
+  test.each([
+    [undefined, "ovs", true],
+    [["vxlane"], "vxlane udp", true],
+    [["vxlane-udp"], "vxlane udp", true],
+    [["VXLANE UDP"], "vxlane udp", true],
+    [["vxlane udp"], "vxlane", false],
+    [["kernel"], "bridge+kernel", false],
+    [["ovs", "kernel"], "kernel", true],
+  ])("--peers %j and %s: %s", (peers, contender, wanted) => {
+    expect(wantsPeer({ peers }, contender)).toBe(wanted);
   });
 
   test("turns the order of the contenders round", () => {

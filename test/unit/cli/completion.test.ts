@@ -27,7 +27,7 @@ async function next(line: string): Promise<string> {
 
 describe("without a daemon", () => {
   test.each([
-    ["", "run check status stats network port vtep fdb completion help"],
+    ["", "run check status stats network port vtep fdb bench completion help"],
     ["st", "status stats"],
     ["x", ""],
     ["network ", "list show add remove help"],
@@ -39,6 +39,10 @@ describe("without a daemon", () => {
     ["network add 1 --vtep 10.0.0.1 --vt", "--vtep"],
     ["network add 1 --flood ", "headend multicast none"],
     ["network add --flood none 1 --no", "--no-learning"],
+    ["bench ", "compare dataplane overhead path ecmp api scale"],
+    ["bench path ecmp o", "overhead"],
+    ["bench --html ", ":files"],
+    ["bench compare a.json ", ":files"],
     ["completion ", "bash zsh"],
     ["run --log-level d", "debug"],
     ["check --config ", ":files"],

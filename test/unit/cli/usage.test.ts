@@ -12,6 +12,8 @@ const COMMANDS = [
   ...["list", "show", "add", "remove"].map((name) => `port ${name}`),
   ...["list", "add", "remove"].map((name) => `vtep ${name}`),
   ...["show", "add", "replace", "remove", "flush"].map((name) => `fdb ${name}`),
+  "bench",
+  "bench compare",
   "completion",
 ];
 
@@ -99,6 +101,17 @@ test.each([
   ],
   ["two networks", ["fdb", "show", "1", "--vni", "2"], /--vni 2 is not 1/],
   ["a kind that flush has not", ["fdb", "flush", "--kind", "any"], /any[\s\S]*learned, static, all/],
+  ["a suite misspelt", ["bench", "pth"], /there is no suite pth; did you mean path\?/],
+  ["rounds that are none", ["bench", "path", "--rounds", "0"], /--rounds: 0 is not a positive whole number/],
+  ["an empty name", ["bench", "path", "--only", "a,,b"], /--only: "a,,b" has an empty name/],
+  [
+    "a report that cannot be written",
+    ["bench", "path", "--html", "/nowhere/x"],
+    /\/nowhere\/x cannot be written: ENOENT/,
+  ],
+  ["one report", ["bench", "compare", "a.json"], /missing required argument 'after'/],
+  ["a tolerance that is none", ["bench", "compare", "a", "b", "--tolerance", "much"], /--tolerance: much .*5%/],
+  ["a report that is not there", ["bench", "compare", "/nowhere/a", "b"], /\/nowhere\/a cannot be read: ENOENT/],
   ["a shell that is none", ["completion", "fish"], /fish[\s\S]*bash, zsh/],
 ])("%s: exit 2", async (_, args, message) => {
   const { code, stdout, stderr } = await vxlane(...args);

@@ -1,0 +1,55 @@
+// How figures are written, the same in every form of the report.
+
+import type { Report, Row } from "./schema.js";
+
+/** Three significant digits or the whole number, whichever says more; nothing of nothing. */
+export function figure(value: number | undefined): string {
+  if (value === undefined) return "";
+  if (value === 0 || Math.abs(value) >= 100) return value.toFixed(0);
+  const digits = 2 - Math.floor(Math.log10(Math.abs(value)));
+  return digits > 6 ? value.toPrecision(3) : value.toFixed(Math.max(0, digits));
+}
+
+export function ratioText(ratio: Row["ratio"]): string {
+  return ratio === undefined ? "" : `${figure(ratio.median)} (${figure(ratio.min)} to ${figure(ratio.max)})`;
+}
+
+/** What stands beside a row's figures: what is missing of it, what it counted, what speaks against it. */
+export function remarks({ incomplete, counts, warnings }: Row): string[] {
+  return [
+    ...(incomplete === undefined ? [] : [`incomplete: ${incomplete}`]),
+    ...(counts === undefined ? [] : [`${counts.sent} sent = ${counts.received} received + ${counts.lost} lost`]),
+    ...warnings,
+  ];
+}
+
+export function floorText({ statement, actual, holds }: Report["suites"][number]["floors"][number]): string {
+  const found = actual === undefined ? "could not be measured" : `is ${figure(actual)}`;
+  return `${holds ? "holds " : "MISSED"}  ${statement}: ${found}`;
+}
+
+/** What the environment is called and what it was, for people. */
+export function environmentRows({ environment: about }: Report): [string, string][] {
+  const interfaces = about.interfaces.map(({ name, driver, mtu, megabits, offloads, absent }): [string, string] => [
+    `interface ${name}`,
+    [
+      driver,
+      `MTU ${mtu}`,
+      ...(megabits === undefined ? [] : [`${megabits} Mbit/s`]),
+      `offloads: ${absent ?? (offloads.join(", ") || "none")}`,
+    ].join("; "),
+  ]);
+  return [
+    ["date", about.date],
+    ["command", about.command],
+    ["vxlane", `${about.vxlane}, commit ${about.commit}`],
+    ["CPU", `${about.cpu}, ${about.cores} cores, ${about.arch}`],
+    ["memory", `${about.memoryGiB} GiB`],
+    ["kernel", about.kernel],
+    ["Node.js", `${about.node}, V8 ${about.v8}`],
+    ["C compiler", about.compiler],
+    ["load before", about.load.join(" ")],
+    ...interfaces,
+    ...about.sysctls.map(({ name, value }): [string, string] => [name, value]),
+  ];
+}
