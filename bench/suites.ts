@@ -6,5 +6,6 @@ import { start } from "./scenarios/start.js";
 import type { Suite } from "./suite.js";
 import { dataplane } from "./suites/dataplane/suite.js";
 import { ecmp } from "./suites/ecmp/suite.js";
+import { overhead } from "./suites/overhead/suite.js";
 
-export const SUITES: readonly Suite[] = [dataplane, path, ecmp, start, metrics];
+export const SUITES: readonly Suite[] = [dataplane, overhead, path, ecmp, start, metrics];

@@ -1,0 +1,197 @@
+// What is left of the host with and without a tunnel: TCP payload a second, and CPU seconds of the whole machine a
+// gigabyte. On a veth no line limits anything, so this is what the tunnel costs in work, where the computed rows say what
+// it costs in bytes.
+
+import { command, hasProgram, isRoot, machineCpuSeconds, pause, spawnIn } from "../../host.js";
+import type { Measure } from "../../measure.js";
+import { inRound, type Run } from "../../suite.js";
+import { CONTENDERS, makeHosts, openPath, type Path, UNDERLAYS, VETH } from "./lab.js";
+
+const DIRECTIONS = ["out", "in"] as const;
+const QUICK_DIRECTIONS = ["out"] as const;
+type Direction = (typeof DIRECTIONS)[number];
+const SERVER_SECONDS = 0.3;
+/** What iperf3 takes before and after its seconds. */
+const CLIENT_SECONDS = 0.3;
+
+interface Test {
+  readonly underlay: (typeof UNDERLAYS)[number];
+  readonly direction: Direction;
+  readonly rate: Measure;
+  readonly cpu: Measure;
+}
+
+interface Iperf3Report {
+  readonly error?: string;
+  readonly end?: { readonly sum_received?: { readonly bits_per_second?: number; readonly bytes?: number } };
+}
+
+export function missing(): string[] {
+  return [
+    ...(isRoot() ? [] : ["root, for network namespaces: run it with sudo"]),
+    ...(hasProgram("iperf3") ? [] : ["iperf3: apt-get install iperf3"]),
+  ];
+}
+
+export function goodputSeconds({
+  quick,
+  rounds,
+  seconds,
+}: {
+  quick: boolean;
+  rounds: number;
+  seconds: number;
+}): number {
+  const samples = rounds * UNDERLAYS.length * (quick ? 1 : 2) * (CONTENDERS.length - 1);
+  return samples * (wholeSeconds(seconds) + CLIENT_SECONDS) + 4;
+}
+
+/** iperf3 takes 0.5 for 0, which is for ever. */
+function wholeSeconds(seconds: number): number {
+  return Math.max(1, Math.round(seconds));
+}
+
+export function goodputIds(quick: boolean): string[] {
+  return UNDERLAYS.flatMap((underlay) =>
+    (quick ? QUICK_DIRECTIONS : DIRECTIONS).flatMap((direction) =>
+      ["goodput", "cpu"].map((what) => idOf(what, underlay, direction)),
+    ),
+  );
+}
+
+function idOf(what: string, underlay: string, direction: string): string {
+  return `${what}-${underlay.toLowerCase()}-${direction}`;
+}
+
+export async function measureGoodput(run: Run): Promise<void> {
+  if (goodputIds(run.settings.quick).filter((id) => run.wants(id)).length === 0) return;
+  const tests = declare(run);
+  const [obstacle] = missing();
+  const contenders = CONTENDERS.filter((name) => run.wantsPeer(name));
+  if (obstacle !== undefined) {
+    for (const test of tests) for (const contender of contenders) refuse(test, contender, obstacle);
+    return;
+  }
+  const paths = await build(run, tests, contenders);
+  for (let round = 0; round < run.settings.rounds; round++) {
+    for (const test of tests) {
+      const own = paths.filter(({ underlay }) => underlay === test.underlay);
+      for (const path of inRound(own, round)) await once(run, path, test, round);
+    }
+    run.progress(`goodput: round ${round + 1} of ${run.settings.rounds}`);
+  }
+  say(run, tests);
+  run.note(
+    "goodput: TCP payload of one flow that arrived, iperf3 through two namespaces on a veth of MTU 1500, whole run",
+  );
+  run.note(
+    "CPU: of the whole machine, sender and receiver included; veth without a tunnel moves super-frames of 64 KiB",
+  );
+}
+
+function declare(run: Run): Test[] {
+  return UNDERLAYS.flatMap((underlay) =>
+    (run.settings.quick ? QUICK_DIRECTIONS : DIRECTIONS).map((direction) => {
+      const title = `one TCP flow ${direction}, underlay ${underlay}`;
+      const plot = (chart: string) => ({ chart, x: `${underlay} ${direction}`, xLabel: "underlay and direction" });
+      return {
+        underlay,
+        direction,
+        rate: run.measure({
+          id: idOf("goodput", underlay, direction),
+          title,
+          unit: "Gbit/s",
+          better: "higher",
+          baseline: VETH,
+          plot: plot("measured goodput"),
+        }),
+        cpu: run.measure({
+          id: idOf("cpu", underlay, direction),
+          title,
+          unit: "CPU s/GB",
+          better: "lower",
+          baseline: VETH,
+          plot: plot("measured CPU"),
+        }),
+      };
+    }),
+  );
+}
+
+function refuse({ rate, cpu }: Test, contender: string, reason: string): void {
+  for (const measure of [rate, cpu]) measure.absent(contender, reason);
+}
+
+/** Those that came up; a contender that did not has its reason in every row of its own. */
+async function build(run: Run, tests: readonly Test[], contenders: readonly string[]): Promise<Path[]> {
+  const hosts = await makeHosts(run);
+  const paths: Path[] = [];
+  for (const contender of contenders) {
+    for (const underlay of UNDERLAYS) {
+      run.checkpoint();
+      try {
+        paths.push(await openPath(run, hosts, contender, underlay));
+      } catch (error) {
+        run.checkpoint();
+        const reason = firstWords(error);
+        for (const test of tests.filter((own) => own.underlay === underlay)) refuse(test, contender, reason);
+        run.progress(`${contender} over ${underlay}: absent: ${reason}`);
+      }
+    }
+  }
+  spawnIn(run, hosts.b, "iperf3", ["-s"]);
+  await pause(run, SERVER_SECONDS);
+  return paths;
+}
+
+async function once(run: Run, path: Path, test: Test, round: number): Promise<void> {
+  run.checkpoint();
+  const seconds = wholeSeconds(run.settings.seconds);
+  const reverse = test.direction === "in" ? ["-R"] : [];
+  const client = ["iperf3", "-c", path.address, "-t", String(seconds), "-J", "--connect-timeout", "3000", ...reverse];
+  try {
+    const before = machineCpuSeconds();
+    const startedAt = performance.now();
+    const answer = await command("ip", ["netns", "exec", path.namespace, ...client], (seconds + 10) * 1000, run.signal);
+    const cpu = machineCpuSeconds() - before;
+    const cores = cpu / ((performance.now() - startedAt) / 1000);
+    const { gigabits, gigabytes } = parse(answer);
+    test.rate.add(path.contender, round, gigabits, cores);
+    test.cpu.add(path.contender, round, cpu / gigabytes, cores);
+  } catch (error) {
+    run.checkpoint();
+    refuse(test, path.contender, firstWords(error));
+  }
+}
+
+/** @param json of `iperf3 -J`. @throws with iperf3's words when nothing arrived */
+export function parse(json: string): { gigabits: number; gigabytes: number } {
+  const { error, end } = JSON.parse(json) as Iperf3Report;
+  const { bits_per_second: rate = 0, bytes = 0 } = end?.sum_received ?? {};
+  if (error !== undefined || bytes === 0) throw new Error(`iperf3: ${error ?? "nothing arrived"}`);
+  return { gigabits: rate / 1e9, gigabytes: bytes / 1e9 };
+}
+
+/** What a failure says in one line: of a daemon's JSON log, the message of its last error. */
+export function firstWords(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const messages = [...text.matchAll(/"msg":"((?:[^"\\]|\\.)*)"/g)].map(([, words]) => words ?? "");
+  const [line = "unknown"] = text.replace(/\S*vxlane\.yaml:[\d:]+ /, "").split("\n");
+  return messages.length === 0 ? line : `${line.slice(0, line.indexOf("{")).trim()} ${messages.at(-1)}`;
+}
+
+function say(run: Run, tests: readonly Test[]): void {
+  for (const { underlay, direction, rate, cpu } of tests) {
+    if (direction !== "out") continue;
+    for (const contender of CONTENDERS.filter((name) => name !== VETH)) {
+      const value = rate.value(contender);
+      const [share, work] = [rate.ratio(contender), cpu.ratio(contender)];
+      if (value === undefined || share === undefined || work === undefined) continue;
+      const mega =
+        value.median < 1 ? `${(value.median * 1000).toFixed(0)} Mbit/s` : `${value.median.toFixed(1)} Gbit/s`;
+      run.headline(
+        `one TCP flow out through ${contender} over ${underlay}: ${mega}, ${share.median.toFixed(2)} of no tunnel's; ${work.median.toFixed(1)} times its CPU a byte`,
+      );
+    }
+  }
+}
