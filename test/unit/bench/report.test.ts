@@ -1,0 +1,210 @@
+// The report in its forms: one document, by its schema; what is absent or wrong is said in each.
+
+import { describe, expect, test } from "vitest";
+import { chartsOf } from "../../../bench/report/figure-data.js";
+import { figure } from "../../../bench/report/figures.js";
+import { toHtml } from "../../../bench/report/html.js";
+import { toMarkdown } from "../../../bench/report/markdown.js";
+import { checkReport } from "../../../bench/report/read.js";
+import type { Report } from "../../../bench/report/schema.js";
+import { toText } from "../../../bench/report/text.js";
+import type { Run } from "../../../bench/suite.js";
+import { addAll, newRun, reportOf } from "./made.js";
+
+const NO_OVS = "no ovs-vsctl: apt-get install openvswitch-switch";
+
+/** Bars and lines, figures that are noisy, absent, incomplete or at the ceiling, frames that are counted. */
+function everything(): Run {
+  const run = newRun();
+  for (const [id, x] of [
+    ["tcp-out", "out"],
+    ["tcp-in", "in"],
+  ] as const) {
+    const plot = { chart: "TCP", x, xLabel: "direction" };
+    const tcp = run.measure({ id, title: `TCP ${x}`, unit: "Gbit/s", better: "higher", baseline: "kernel", plot });
+    addAll(tcp, "kernel", [16, 17, 18], 1.9);
+    addAll(tcp, "vxlane udp", [8, 12, 9], 1.8);
+    tcp.absent("ovs", NO_OVS);
+    for (const round of [0, 1, 2]) {
+      tcp.ceiling(round, 17.5);
+      tcp.count("vxlane udp", { sent: 100, received: 98, lost: 2 });
+    }
+  }
+  for (const entries of [1024, 65536, 4194304]) {
+    const plot = { chart: "encap", x: entries, xLabel: "FDB entries", scale: "log", yScale: "log" } as const;
+    const title = `encap, ${entries} entries`;
+    const encap = run.measure({ id: `encap-${entries}`, title, unit: "ns/frame", better: "lower", plot });
+    addAll(encap, "WebAssembly", [50, 51, 52]);
+    encap.noCeiling("nothing generates here");
+  }
+  const alone = run.measure({ id: "alone", title: "without a plot", unit: "ms", better: "lower" });
+  addAll(alone, "vxlane udp", [1]);
+  alone.absent("vxlane udp", "it died in round 2");
+  run.headline("one TCP flow out: 9 Gbit/s, 0.53 of the kernel's");
+  run.note("a <b>note</b> & more");
+  run.fact("Open vSwitch", "3.1.0");
+  run.floor({ measure: alone, contender: "vxlane udp", of: "value", relation: "at most", limit: 0.5 });
+  return run;
+}
+
+describe("document", () => {
+  const report = reportOf(everything());
+
+  test("is what its schema says, also after JSON", () => {
+    expect(checkReport(JSON.parse(JSON.stringify(report)), "it")).toEqual(report);
+  });
+
+  test("rows with figures, ratios, cores and counts", () => {
+    const [tcp] = report.suites[0]?.measures ?? [];
+    expect(tcp?.command).toBe("vxlane bench made --only tcp-out");
+    expect(tcp?.ceiling?.value).toEqual({ median: 17.5, min: 17.5, max: 17.5 });
+    expect(tcp?.rows.find(({ contender }) => contender === "vxlane udp")).toMatchObject({
+      value: { median: 9, min: 8, max: 12 },
+      ratio: { median: 0.5, min: 0.5 },
+      cpu: { median: 1.8 },
+      counts: { rounds: 3, sent: 300, received: 294, lost: 6 },
+      samples: [
+        { round: 0, value: 8, cpu: 1.8 },
+        { round: 1, value: 12, cpu: 1.8 },
+        { round: 2, value: 9, cpu: 1.8 },
+      ],
+    });
+  });
+
+  test("what is absent has its reason and no figure", () => {
+    const ovs = report.suites[0]?.measures[0]?.rows.find(({ contender }) => contender === "ovs");
+    expect(ovs).toEqual({ contender: "ovs", absent: NO_OVS, samples: [], warnings: [] });
+    const alone = report.suites[0]?.measures.at(-1)?.rows[0];
+    expect(alone).toMatchObject({ value: { median: 1 }, incomplete: "it died in round 2" });
+  });
+
+  test("warns of noise and of the generator's ceiling", () => {
+    const rows = report.suites[0]?.measures[0]?.rows ?? [];
+    expect(Object.fromEntries(rows.map(({ contender, warnings }) => [contender, warnings]))).toEqual({
+      kernel: ["at the generator's own ceiling: the tunnel may be able to do more"],
+      "vxlane udp": ["noisy: the rounds spread over 44 % of the median"],
+      ovs: [],
+    });
+  });
+
+  test("frames that do not add up are a warning of their row", () => {
+    const run = newRun();
+    const measure = run.measure({ id: "frames", title: "frames", unit: "M/s", better: "higher" });
+    addAll(measure, "vxlane udp", [1, 1]);
+    measure.count("vxlane udp", { sent: 10, received: 9, lost: 1 });
+    measure.count("vxlane udp", { sent: 10, received: 9, lost: 0 });
+    expect(reportOf(run).suites[0]?.measures[0]?.rows[0]?.warnings).toEqual([
+      "frames of round 2 do not add up: 10 sent, 9 received, 0 lost",
+    ]);
+  });
+
+  test("a floor of what --only left out is left out", () => {
+    const run = newRun({ only: () => false });
+    const measure = run.measure({ id: "m", title: "m", unit: "ms", better: "lower" });
+    run.floor({ measure, contender: "vxlane", of: "value", relation: "at most", limit: 1 });
+    expect(reportOf(run).suites[0]).toMatchObject({ measures: [], floors: [] });
+  });
+});
+
+describe("a file that is no report", () => {
+  const report = reportOf(everything());
+  test.each<[string, unknown, string]>([
+    ["nothing", null, "f is no report of vxlane bench"],
+    ["something else", { kind: "a cake" }, "f is no report of vxlane bench"],
+    ["the version before", { schema: 1, scenarios: [] }, "f: version: 1 is not 2"],
+    ["a version to come", { ...report, version: 3 }, "f: version: 3 is not 2"],
+    ["without suites", { ...report, suites: undefined }, "f: suites"],
+    ["with a key too many", { ...report, colour: "red" }, "f: the document"],
+  ])("%s", (_, document, message) => {
+    expect(() => checkReport(document, "f")).toThrow(message);
+  });
+
+  test("the place of the mistake is named", () => {
+    const broken = JSON.parse(JSON.stringify(report)) as { suites: { measures: { unit: unknown }[] }[] };
+    const measure = broken.suites[0]?.measures[1];
+    if (measure !== undefined) measure.unit = 7;
+    expect(() => checkReport(broken, "f")).toThrow(/^f: suites\[0\]\.measures\[1\]\.unit: .*string/);
+  });
+});
+
+describe("charts", () => {
+  const charts = chartsOf(reportOf(everything()).suites[0] as Report["suites"][number]);
+
+  test("measures of one chart, contenders as series, what is absent beside", () => {
+    expect(charts.map(({ title, categories, xScale }) => ({ title, categories, xScale }))).toEqual([
+      { title: "TCP", categories: ["out", "in"], xScale: "linear" },
+      { title: "encap", categories: undefined, xScale: "log" },
+    ]);
+    expect(charts[0]?.series.map(({ name, points }) => [name, points.map(({ median }) => median)])).toEqual([
+      ["kernel", [17, 17]],
+      ["vxlane udp", [9, 9]],
+    ]);
+    expect(charts[0]?.absent).toEqual([`ovs, out: ${NO_OVS}`, `ovs, in: ${NO_OVS}`]);
+    expect(charts[1]?.series[0]?.points.map(({ x }) => x)).toEqual([1024, 65536, 4194304]);
+  });
+
+  test("0 has no logarithm, nothing has no chart", () => {
+    const run = newRun();
+    const plot = { chart: "c", x: 0, xLabel: "x", scale: "log", yScale: "log" } as const;
+    const measure = run.measure({ id: "m", title: "m", unit: "ms", better: "lower", plot });
+    measure.absent("vxlane", "broken");
+    const suite = (): Report["suites"][number] => reportOf(run).suites[0] as Report["suites"][number];
+    expect(chartsOf(suite())).toEqual([]);
+    measure.add("vxlane", 0, 0);
+    expect(chartsOf(suite())).toMatchObject([{ xScale: "linear", yScale: "linear" }]);
+  });
+});
+
+describe("forms", () => {
+  test("text", () => {
+    const text = toText(reportOf(everything()));
+    expect(text).toContain("* one TCP flow out: 9 Gbit/s, 0.53 of the kernel's");
+    expect(text).toMatch(/^TCP out +kernel +17\.0 +16\.0 +18\.0 +Gbit\/s +baseline +1\.90 /m);
+    expect(text).toMatch(new RegExp(`^ +ovs +absent: ${NO_OVS}$`, "m"));
+    expect(text).toMatch(/vxlane udp .*300 sent = 294 received \+ 6 lost; noisy/);
+    expect(text).toMatch(/\(generator's ceiling\) +17\.5/);
+    expect(text).toMatch(/\(generator's ceiling\) +absent: nothing generates here/);
+    expect(text).toContain("MISSED  without a plot: vxlane udp at most 0.5 ms: is 1.00");
+  });
+
+  test("Markdown: every row has the columns of its head", () => {
+    const markdown = toMarkdown(reportOf(everything()));
+    const table = markdown.split("\n").filter((line) => line.startsWith("| ") && line.includes("Gbit/s"));
+    expect(table).toHaveLength(6);
+    for (const row of table) expect(row.split(" | ")).toHaveLength(9);
+    expect(markdown).toContain(`absent: ${NO_OVS}`);
+  });
+
+  test("HTML: sentences, a drawing for each chart, every row, nothing from elsewhere", async () => {
+    const page = await toHtml(reportOf(everything()));
+    expect(page).toContain("<li>one TCP flow out: 9 Gbit/s, 0.53 of the kernel&#39;s</li>");
+    expect(page.match(/<svg role="img"/g)).toHaveLength(2);
+    expect(page).toContain('<title id="made-chart-1-title">TCP</title>');
+    expect(page).toContain(`absent: ${NO_OVS}`);
+    expect(page).toContain("a &lt;b&gt;note&lt;/b&gt; &amp; more");
+    expect(page).toContain("vxlane bench made --only encap-65536");
+    expect(page).toContain("0 of 1 floors");
+    expect(page).not.toMatch(/<script|<link|src=|href="(?!#)|url\((?!#)|@import|NaN|undefined|#fe01/);
+  });
+
+  test("HTML of a run without any figure", async () => {
+    const run = newRun();
+    const plot = { chart: "TCP", x: "out", xLabel: "direction" };
+    run.measure({ id: "m", title: "m", unit: "ms", better: "lower", plot }).absent("vxlane", "needs root");
+    const page = await toHtml(reportOf(run));
+    expect(page).not.toContain("<svg");
+    expect(page).toContain("absent: needs root");
+  });
+});
+
+test.each([
+  [0, "0"],
+  [1234.5, "1235"],
+  [12.345, "12.3"],
+  [0.012345, "0.0123"],
+  [-5, "-5.00"],
+  [1e-9, "1.00e-9"],
+  [undefined, ""],
+])("%s is written as %j", (value, text) => {
+  expect(figure(value)).toBe(text);
+});
