@@ -7,6 +7,7 @@ import {
   CONTEXT_FLOOD,
   CONTEXT_NEXT,
   CONTEXT_PENDING,
+  CONTEXT_SEGMENT,
   CONTEXT_TOUCHED,
   DESC_ENTRY,
   DESC_NETWORK,
@@ -37,6 +38,7 @@ export function batchBegins(worker: u32, count: u32): bool {
   store<u32>(context, count, CONTEXT_COUNT);
   store<u32>(context, 0, CONTEXT_NEXT);
   store<u32>(context, 0, CONTEXT_FLOOD);
+  store<u32>(context, 0, CONTEXT_SEGMENT);
   return true;
 }
 

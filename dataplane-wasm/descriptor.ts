@@ -28,9 +28,9 @@ import {
   DESC_SEGMENTS,
   DESC_SIZE,
   DESC_SOURCE_VTEP,
-  DESC_SPARE,
   DESC_TARGET,
   DESC_TARGET_KIND,
+  DESC_TRAIN_SEGMENTS,
   DESC_TRAIN_SIZE,
   DESC_VERDICT,
   DESC_VIRTIO,
@@ -80,7 +80,7 @@ export class Descriptor {
   chain: u16;
   trainSize: u16;
   failed: u16;
-  spare: u16;
+  trainSegments: u16;
 }
 
 /** Fails the build where the class and layout.ts disagree. Holds no code. */
@@ -117,7 +117,7 @@ export function checkDescriptor(): void {
   if (offsetof<Descriptor>("chain") !== DESC_CHAIN) ERROR("chain");
   if (offsetof<Descriptor>("trainSize") !== DESC_TRAIN_SIZE) ERROR("trainSize");
   if (offsetof<Descriptor>("failed") !== DESC_FAILED) ERROR("failed");
-  if (offsetof<Descriptor>("spare") !== DESC_SPARE) ERROR("spare");
+  if (offsetof<Descriptor>("trainSegments") !== DESC_TRAIN_SEGMENTS) ERROR("trainSegments");
 }
 
 export function workerContext(worker: u32): usize {

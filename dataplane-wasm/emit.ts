@@ -2,6 +2,7 @@
 
 import { Descriptor, inputAt, outputAt } from "./descriptor";
 import { DESC_PIECES, DESC_SEGMENTS, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
+import { VXLAN_LEN } from "./wire/vxlan";
 
 /** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */
 function emit(worker: u32, at: u32, index: u32, kind: u32, target: u32): Descriptor {
@@ -40,6 +41,32 @@ export function emitUnderlay(
   output.virtio0 = 0;
   output.virtio1 = 0;
   output.virtio2 = 0;
+}
+
+/**
+ * An output for a VTEP with segments of input `index`: one frame, or `count` that leave as a train.
+ * @param trainSize of each, from the tunnel header on; the payload starts at the first one's. 0: a frame, its tunnel header ends the header
+ */
+export function emitSegments(
+  worker: u32,
+  at: u32,
+  index: u32,
+  vtep: u32,
+  headerEnd: usize,
+  headerLen: u32,
+  srcPort: u32,
+  payloadPtr: usize,
+  payloadLen: u32,
+  trainSize: u32,
+  count: u32,
+): void {
+  emitUnderlay(worker, at, index, vtep, headerEnd, headerLen, srcPort);
+  const output = outputAt(worker, at);
+  if (trainSize !== 0) output.headerLen = headerLen - VXLAN_LEN;
+  output.payloadPtr = <u32>payloadPtr;
+  output.payloadLen = payloadLen;
+  output.trainSize = <u16>trainSize;
+  output.segments = <u16>count;
 }
 
 /** An output for a port, with the virtio-net header's first 16 bytes as given (the rest is zero). */

@@ -5,7 +5,8 @@
 
 import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { completeChecksum } from "./checksums";
-import { Descriptor, dropInput, headerSlotEnd, inputAt, workerContext } from "./descriptor";
+import { COPIES_OUTPUTS, COPIES_PAUSED, makeCopies } from "./copies";
+import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort, emitUnderlay } from "./emit";
 import { fdbFind, fdbLive } from "./fdb/find";
@@ -19,13 +20,13 @@ import {
   ATTACHMENT_NETWORK,
   CONTEXT_FLOOD,
   CONTEXT_NEXT,
+  CONTEXT_ROOM,
+  DESC_FLAG_SUPER,
   FDB_KIND_ATTACHMENT,
   FDB_KIND_DROP,
   FDB_VALUE_ID_MASK,
   FDB_VALUE_ID_SHIFT,
   FDB_VALUE_KIND_SHIFT,
-  FLOOD_ATTACHMENT_COUNT,
-  FLOOD_IDS,
   FLOOD_VTEP_COUNT,
   NETWORK_FLAG_DROP_VLAN,
   NETWORK_FLAG_LEARNING,
@@ -36,6 +37,8 @@ import {
   OUTPUTS_MAX,
   SYSTEM_LOCAL,
   SYSTEM_OUTER_CHECKSUM,
+  VERDICT_COPIES,
+  VERDICT_CUT,
   VERDICT_FLOOD,
   VERDICT_LOCAL,
   VERDICT_NONE,
@@ -43,6 +46,7 @@ import {
   VIRTIO_FLAG_NEEDS_CSUM,
 } from "./layout";
 import { wantsChecksum, writeOuter } from "./outer";
+import { wireLen } from "./segment";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
@@ -61,6 +65,7 @@ const NETWORK_KEY_SHIFT: u64 = 48;
 export function encapBatch(worker: u32, count: u32): u32 {
   const context = workerContext(worker);
   if (batchBegins(worker, count) && batchTouches()) touchBuckets(worker, count);
+  store<u32>(context, 0, CONTEXT_ROOM);
   let outputs: u32 = 0;
   let next = load<u32>(context, CONTEXT_NEXT);
   for (; next < count; next++) {
@@ -70,16 +75,13 @@ export function encapBatch(worker: u32, count: u32): u32 {
     }
     const input = inputAt(worker, next);
     if (input.verdict === VERDICT_NONE) outputs = inline.always(encapFrame(worker, next, input, outputs));
-    if (input.verdict === VERDICT_FLOOD) {
-      const cursor = load<u32>(context, CONTEXT_FLOOD);
-      const copied = floodCopies(worker, next, input, outputs, cursor);
-      outputs = <u32>copied;
-      const resumeAt = <u32>(copied >> 32);
-      if (resumeAt !== 0) {
-        batchPause(context, next, resumeAt);
+    if ((input.verdict & VERDICT_COPIES) === VERDICT_COPIES) {
+      const copied = makeCopies(worker, next, input, outputs);
+      outputs = copied & COPIES_OUTPUTS;
+      if (copied & COPIES_PAUSED) {
+        batchPause(context, next, load<u32>(context, CONTEXT_FLOOD));
         return outputs;
       }
-      if (cursor !== 0) store<u32>(context, 0, CONTEXT_FLOOD);
     }
   }
   batchPause(context, count, 0);
@@ -180,10 +182,6 @@ function switchLocally(worker: u32, index: u32, input: Descriptor, outputs: u32,
   return outputs + 1;
 }
 
-function tooBig(input: Descriptor, net: usize): bool {
-  return input.payloadLen > load<u32>(net, NETWORK_MTU) + innerL3(input.inner);
-}
-
 function sendUnicast(
   worker: u32,
   index: u32,
@@ -195,18 +193,16 @@ function sendUnicast(
 ): u32 {
   const frame: usize = input.payloadPtr;
   const len = input.payloadLen;
-  if (tooBig(input, net)) {
-    dropInput(input, Drop.EncapTooBig);
-    return outputs + answerTooBig(worker, index, input, outputs, net);
+  if (len > load<u32>(net, NETWORK_MTU) + innerL3(input.inner)) {
+    return sendSuper(worker, index, input, outputs, vtep, record, net);
   }
-  input.verdict = <u8>VERDICT_UNICAST;
   if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) {
-    if (tunnelTakes(input, record)) {
-      sendTunnel(worker, outputs, index, vtep, record, net);
-      return outputs + 1;
+    if (input.flags & DESC_FLAG_SUPER || tunnelTakes(input, record)) {
+      return sendSuper(worker, index, input, outputs, vtep, record, net);
     }
     completeChecksum(input);
   }
+  input.verdict = <u8>VERDICT_UNICAST;
   const sum = wantsChecksum(record) ? inline.always(sumBytes(frame, len, 0)) : 0;
   const inner = input.inner;
   const hash = inline.always(flowHashOf(frame, inner));
@@ -218,6 +214,30 @@ function sendUnicast(
   return outputs + 1;
 }
 
+/** What does not leave as it came with its checksum finished: goes whole to who finishes it, or in segments, or is too big. */
+function sendSuper(
+  worker: u32,
+  index: u32,
+  input: Descriptor,
+  outputs: u32,
+  vtep: u32,
+  record: usize,
+  net: usize,
+): u32 {
+  if (wireLen(input) > load<u32>(net, NETWORK_MTU) + innerL3(input.inner)) {
+    dropInput(input, Drop.EncapTooBig);
+    return outputs + answerTooBig(worker, index, input, outputs, net);
+  }
+  if (tunnelTakes(input, record)) {
+    input.verdict = <u8>VERDICT_UNICAST;
+    sendTunnel(worker, outputs, index, vtep, record, net);
+    return outputs + 1;
+  }
+  input.verdict = <u8>VERDICT_CUT;
+  input.floodList = <u32>record; // for all segments, so that a change of it between two calls loses none
+  return outputs;
+}
+
 /** Fixes the list for all copies of a frame, so that a change of it between two calls neither loses nor doubles one. */
 function beginFlood(input: Descriptor, net: usize): void {
   const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
@@ -227,50 +247,10 @@ function beginFlood(input: Descriptor, net: usize): void {
   }
   input.verdict = <u8>VERDICT_FLOOD;
   input.floodList = <u32>list;
+  if (input.flags & DESC_FLAG_SUPER) return; // ports take it as it is, and for VTEPs it is cut
   completeChecksum(input);
   const wantsSum = load<u32>(SYSTEM_OUTER_CHECKSUM) !== 0 || !addressIsIpv4(SYSTEM_LOCAL);
   if (load<u32>(list, FLOOD_VTEP_COUNT) !== 0 && wantsSum) {
     input.payloadSum = sumBytes(input.payloadPtr, input.payloadLen, 0);
   }
-}
-
-/** Emits copies from `cursor` on. Returns outputs | resume cursor << 32; 0 there means that all are out. */
-function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor: u32): u64 {
-  const list: usize = input.floodList;
-  const attachments = load<u32>(list, FLOOD_ATTACHMENT_COUNT);
-  const total = attachments + load<u32>(list, FLOOD_VTEP_COUNT);
-  const net = networkPtr(input.network);
-  const oversize = tooBig(input, net);
-  const frame: usize = input.payloadPtr;
-  const ecn = innerEcn(frame, input.inner);
-  const srcPort = outerSrcPortOf(flowHashOf(frame, input.inner));
-  const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
-  let outputs = at;
-  for (let n = cursor; n < total; n++) {
-    if (outputs === OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
-    const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
-    if (n < attachments) {
-      const live = load<u32>(attachmentPtr(id), ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE;
-      if (id === input.attachment || !live) continue;
-      emitPort(worker, outputs++, index, id, input.virtio0, input.virtio1);
-    } else if (oversize) {
-      input.drop = <u8>Drop.EncapTooBig;
-      break;
-    } else {
-      const record = vtepRecord(id);
-      if (record === 0) continue;
-      const end = headerSlotEnd(worker, outputs);
-      const headerLen = writeOuter(end, record, tunnelHeader, input.payloadLen, input.payloadSum, ecn, srcPort);
-      emitUnderlay(worker, outputs++, index, id, end, headerLen, srcPort);
-    }
-  }
-  if (input.copies !== 0) return outputs;
-  if (input.drop === Drop.None) {
-    dropInput(input, Drop.EncapFloodNone);
-    return outputs;
-  }
-  // Nobody has a copy, so the buffer is free for the answer; a group address gets none.
-  dropInput(input, Drop.EncapTooBig);
-  if (outputs === OUTPUTS_MAX || macIsMulticast(loadMac(frame + ETH_DST))) return outputs;
-  return outputs + answerTooBig(worker, index, input, outputs, net);
 }

@@ -14,6 +14,7 @@ export { fdbFlush, fdbRemove, fdbSet, fdbSweep } from "./fdb/control";
 export { fdbGet } from "./fdb/find";
 export { fdbLearn } from "./fdb/learn";
 export { releaseLocks } from "./fdb/lock";
+export { encapGather } from "./gather";
 export { decapSettle, encapSettle } from "./settle";
 export { accessAllow, accessDeny } from "./tables/access";
 export { vtepFind, vtepIntern, vtepRemove, vtepRewrite, vtepUnlink } from "./tables/vtep";

@@ -277,18 +277,19 @@ export const EVENTS_END: usize = EVENTS + EVENT_RING_SIZE * WORKER_SLOTS;
  *   outputs      512 descriptors that a batch function fills and a driver's send takes
  *   headers      512 x 128 B: outer headers of flood copies, each right-aligned at the end
  *   pieces       2048 x 16 B: struct iovec, process addresses: what a train or a coalesced super-frame consists of
- *   chains       16 x 64 B: the super-frames that a pass of decapCoalesce is still adding to
+ *   chains       16 x 64 B: the super-frames that a pass of decapCoalesce is still adding to; encapGather has its trains here
  *   io           tables of the drivers (iovec, mmsghdr, addresses, control messages)
  */
 export const CONTEXT_PENDING: usize = 0; // u32: inputs of the current batch not finished yet; 0: the batch is done
 export const CONTEXT_NEXT: usize = CONTEXT_PENDING + 4; // u32: index of the input to go on with
 export const CONTEXT_FLOOD: usize = CONTEXT_NEXT + 4; // u32: index of the next copy of that input
-export const CONTEXT_SEGMENT: usize = CONTEXT_FLOOD + 4; // u32: next segment of that input
+export const CONTEXT_SEGMENT: usize = CONTEXT_FLOOD + 4; // u32: first of its segments that this copy is still to be made of
 export const CONTEXT_FLAGS: usize = CONTEXT_SEGMENT + 4; // u32: CONTEXT_FLAG_*
 export const CONTEXT_COUNT: usize = CONTEXT_FLAGS + 4; // u32: inputs of the current batch
 export const CONTEXT_TOUCHED: usize = CONTEXT_COUNT + 4; // u32: what the first stage of a batch read, so that its loads are not dropped
 export const CONTEXT_ICMP_CLOCK: usize = CONTEXT_TOUCHED + 4; // u32: the second that CONTEXT_ICMP_SENT belongs to
 export const CONTEXT_ICMP_SENT: usize = CONTEXT_ICMP_CLOCK + 4; // u32: `too big` messages of that second
+export const CONTEXT_ROOM: usize = CONTEXT_ICMP_SENT + 4; // u32: bytes of SEGMENTS taken since the batch function was called
 export const CONTEXT_EPOCH: usize = 64; // u32: the epoch this worker has seen; a line of its own, control reads
 export const CONTEXT_STATE: usize = CONTEXT_EPOCH + 4; // u32: WORKER_STATE_*
 export const CONTEXT_BUSY_NS: usize = CONTEXT_EPOCH + 8; // u64: time not spent waiting
@@ -325,6 +326,7 @@ export const CHAIN_LEN: usize = CHAIN_SEQ + 4; // u32: bytes of the IP packet so
 export const CHAIN_COUNT: usize = CHAIN_LEN + 4; // u32: segments so far
 export const CHAIN_CHECKED: usize = CHAIN_COUNT + 4; // u32: 1: the head's checksum holds
 export const CHAIN_SIZE: usize = 64;
+export const GATHER_SLOTS: u32 = 64; // u16 each, by a hash of VTEP and source port: index + 1 of the newest train's head
 export const WORKER_IO: usize = WORKER_CHAINS + CHAIN_SIZE * CHAINS_MAX;
 export const WORKER_IO_SIZE: usize = 524288;
 export const WORKER_SIZE: usize = WORKER_IO + WORKER_IO_SIZE;
@@ -341,9 +343,10 @@ export const WORKERS_END: usize = WORKERS + WORKER_SIZE * WORKER_SLOTS;
  *   48 verdict (1) | 49 drop (1) | 50 flags (2) | 52 entry | 56 target | 60 target kind (1) | 61 result (1) | 62 origin (2) |
  *   64 virtio-net header (24) |
  *   88 inner (8) | 96 payload sum (8) | 104 flood list | 108 source VTEP | 112 copies |
- *   116 segments (2) | 118 segment headers (2) | 120 chain (2) | 122 train size (2) | 124 failed (2) | 126 spare (2)
+ *   116 segments (2) | 118 segment headers (2) | 120 chain (2) | 122 train size (2) | 124 failed (2) | 126 train segments (2)
  *
- * Outputs have other things in three places: 88 pieces (4) | 92 piece count (2) | 96 pieces len (4).
+ * Outputs have other things in one place: 88 pieces (4) | 92 piece count (2) | 94 chain tail (2) | 96 pieces len (4) | 100 datagrams (2).
+ * Inputs that are cut for one VTEP have others, too: 96 failed bytes (4) | 104 VTEP record.
  *
  * A chain is what leaves together: datagrams of one flow as a train (UDP_SEGMENT), frames of one flow as a super-frame. Its
  * head says what to send (PIECES); the members after it have DESC_FLAG_CHAINED, the driver passes them by, and sets
@@ -372,7 +375,7 @@ export const DESC_ORIGIN: usize = DESC_RESULT + 1; // u16: outputs: index of the
 export const DESC_VIRTIO: usize = 64; // struct virtio_net_hdr_v1_hash_tunnel, 24 B
 export const DESC_INNER: usize = DESC_VIRTIO + 24; // u64, inputs: what parseInner found (wire/inner.ts)
 export const DESC_PAYLOAD_SUM: usize = DESC_INNER + 8; // u64, inputs: checksum of a flooded payload, counted once for all copies
-export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow
+export const DESC_FLOOD_LIST: usize = DESC_PAYLOAD_SUM + 8; // u32, inputs: the list that this frame's copies follow; VERDICT_CUT: the VTEP's record
 export const DESC_SOURCE_VTEP: usize = DESC_FLOOD_LIST + 4; // u32, inputs of decap: the sending VTEP
 export const DESC_COPIES: usize = DESC_SOURCE_VTEP + 4; // u32, inputs: outputs made of it, the count of its buffer's users
 export const DESC_SEGMENTS: usize = DESC_COPIES + 4; // u16, inputs with DESC_FLAG_SUPER, and outputs: frames that this one counts as
@@ -380,11 +383,14 @@ export const DESC_SEGMENT_HEADERS: usize = DESC_SEGMENTS + 2; // u16, beside it:
 export const DESC_CHAIN: usize = DESC_SEGMENT_HEADERS + 2; // u16, outputs: index + 1 of the chain's next output, 0 the last
 export const DESC_TRAIN_SIZE: usize = DESC_CHAIN + 2; // u16, outputs: bytes of each datagram of a train from the tunnel header on; 0: one datagram
 export const DESC_FAILED: usize = DESC_TRAIN_SIZE + 2; // u16, inputs with DESC_FLAG_SUPER: segments that could not be sent
-export const DESC_SPARE: usize = DESC_FAILED + 2; // 2 B
+export const DESC_TRAIN_SEGMENTS: usize = DESC_FAILED + 2; // u16, inputs with DESC_FLAG_SUPER: segments that leave as one train; 1: each alone
 
 export const DESC_PIECES: usize = DESC_INNER; // u32, outputs: first of its pieces, 0: header and payload are all
 export const DESC_PIECE_COUNT: usize = DESC_PIECES + 4; // u16, outputs
+export const DESC_CHAIN_TAIL: usize = DESC_PIECE_COUNT + 2; // u16, outputs: encapGather's own, at a head: index of the last member
 export const DESC_PIECES_LEN: usize = DESC_PIECES + 8; // u32, outputs: bytes of all pieces
+export const DESC_DATAGRAMS: usize = DESC_PIECES_LEN + 4; // u16, outputs: encapGather's own, at a head: datagrams of the train
+export const DESC_FAILED_BYTES: usize = DESC_PAYLOAD_SUM; // u32, inputs that are cut for one VTEP: bytes of the segments in FAILED
 
 export const DESC_FLAG_OUTER: u32 = 1; // decap: the outer headers are part of the payload, checksums unverified
 export const DESC_FLAG_FRAGMENT: u32 = 2; // decap: the datagram came in fragments
@@ -392,6 +398,10 @@ export const DESC_FLAG_TRUNCATED: u32 = 4; // the frame was longer than its buff
 export const DESC_FLAG_UNFINISHED: u32 = 8; // decap's own: the inner TCP or UDP checksum is the pseudo-header sum only
 export const DESC_FLAG_SUPER: u32 = 16; // the batch functions' own: counts as DESC_SEGMENTS frames
 export const DESC_FLAG_CHAINED: u32 = 32; // outputs: leaves with an earlier one, the head of its chain
+
+/** Limits of a train: Linux's UDP_MAX_SEGMENTS, and what fits into one IPv4 packet with a margin. */
+export const TRAIN_DATAGRAMS_MAX: u32 = 64;
+export const TRAIN_BYTES_MAX: u32 = 65000;
 
 /** What a driver's send made of an output; settle turns it into the Drop of the direction and the target. */
 export const SEND_OK: u32 = 0;
@@ -405,6 +415,8 @@ export const VERDICT_UNICAST: u32 = 1; // to a VTEP (encap) or to a port (decap)
 export const VERDICT_LOCAL: u32 = 2; // encap: to a port of the same network
 export const VERDICT_FLOOD: u32 = 3;
 export const VERDICT_DROP: u32 = 4;
+export const VERDICT_CUT: u32 = 7; // encap's own: to a VTEP in segments, and some are still to be made; then it is VERDICT_UNICAST
+export const VERDICT_COPIES: u32 = 3; // the bits that VERDICT_FLOOD and VERDICT_CUT share
 
 export const RESULT_UNDERLAY: u32 = 1; // a copy left for a VTEP
 export const RESULT_PORT: u32 = 2; // a copy left for a port
@@ -448,6 +460,8 @@ export const BUFFERS_END: usize = BUFFERS + BUFFERS_SIZE * WORKER_SLOTS;
  * a batch that needs more pauses (CONTEXT_SEGMENT), is sent, and goes on at the beginning of the room.
  */
 export const SEGMENTS_SIZE: usize = 524288; // of one worker slot
+export const SEGMENTS_SLACK: usize = 64; // at its end, for copies that go on to the next 16 bytes
+export const SEGMENT_HEADROOM: usize = 72; // in front of a train, or of a segment that leaves alone: outer and tunnel header
 export const SEGMENTS: usize = BUFFERS_END;
 export const SEGMENTS_END: usize = SEGMENTS + SEGMENTS_SIZE * WORKER_SLOTS;
 

@@ -1,6 +1,7 @@
 // The books. After the drivers have sent what a batch function made, settle notes what became of each copy; when the batch has no
 // copy left to make, every input is counted, each in exactly one of frames, local and dropped. A super-frame counts as the
-// segments that it stands for (segments.ts), everywhere.
+// segments that it stands for (segments.ts), everywhere. One that left in parts for its one VTEP is in two: what could not be sent
+// is dropped, for the last failure's reason, and the rest are frames. A copy counts for its VTEP as what it carries.
 //
 // Sums are kept in locals over a run of inputs of one network and added to the worker's row once a run.
 
@@ -22,6 +23,8 @@ import {
   COUNTER_LOCAL,
   COUNTER_RECEIVED_DECAP,
   COUNTER_RECEIVED_ENCAP,
+  DESC_FAILED_BYTES,
+  DESC_FLAG_SUPER,
   FDB_KIND_VTEP,
   RESULT_PORT,
   RESULT_UNDERLAY,
@@ -39,6 +42,7 @@ import {
   VTEP_COUNTER_FRAMES_ENCAP,
 } from "./layout";
 import { segmentBytes, segmentsOf } from "./segments";
+import { VXLAN_LEN } from "./wire/vxlan";
 
 /** Books outputs 0 to outputs - 1 as their drivers left them, and the inputs when the batch is done. */
 export function encapSettle(worker: u32, outputs: u32): void {
@@ -48,7 +52,7 @@ export function encapSettle(worker: u32, outputs: u32): void {
     if (input.verdict === VERDICT_DROP) continue; // an answer of our own: the input stays dropped
     const underlay = output.targetKind === FDB_KIND_VTEP;
     if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
-    else input.drop = <u8>encapFailure(output.drop, underlay);
+    else encapFailed(input, output, underlay);
     if (underlay && counts(worker)) countVtepEncap(worker, output, input);
   }
   if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) encapCount(worker);
@@ -68,6 +72,16 @@ function counts(worker: u32): bool {
   return !(load<u32>(workerContext(worker), CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN);
 }
 
+function encapFailed(input: Descriptor, output: Descriptor, underlay: bool): void {
+  input.drop = <u8>encapFailure(output.drop, underlay);
+  // Of a flood, a copy is enough.
+  if (!underlay || !(input.flags & DESC_FLAG_SUPER) || input.verdict === VERDICT_FLOOD) return;
+  const segments = <u32>output.segments;
+  const failedBytes = changetype<usize>(input) + DESC_FAILED_BYTES;
+  input.failed += <u16>segments;
+  store<u32>(failedBytes, load<u32>(failedBytes) + <u32>outputBytes(input, output, segments));
+}
+
 function encapFailure(send: u32, underlay: bool): u32 {
   if (send === SEND_TOO_BIG) return Drop.EncapTooBig;
   if (send === SEND_FULL) return underlay ? Drop.EncapUnderlayFull : Drop.EncapPortFull;
@@ -83,13 +97,21 @@ function decapFailure(send: u32): u32 {
 /** Every copy counts for its VTEP, so a flood counts once for each. */
 function countVtepEncap(worker: u32, output: Descriptor, input: Descriptor): void {
   const row = vtepRow(worker, output.target);
-  const segments = segmentsOf(input);
+  const segments = <u32>output.segments;
   if (output.drop === SEND_OK) {
     addCounter(row + VTEP_COUNTER_FRAMES_ENCAP, segments);
-    addCounter(row + VTEP_COUNTER_BYTES_ENCAP, segmentBytes(input, segments));
+    addCounter(row + VTEP_COUNTER_BYTES_ENCAP, outputBytes(input, output, segments));
   } else {
     addCounter(row + VTEP_COUNTER_DROPS_ENCAP, segments);
   }
+}
+
+/** Bytes of the inner frames that an output carries: one, a train of them, or a super-frame that somebody else cuts. */
+function outputBytes(input: Descriptor, output: Descriptor, segments: u32): u64 {
+  const len = <u64>output.payloadLen;
+  if (segments === 1) return len;
+  if (output.trainSize !== 0) return len - <u64>segments * <u64>VXLAN_LEN;
+  return len + <u64>(segments - 1) * <u64>input.segmentHeaders;
 }
 
 function encapCount(worker: u32): void {
@@ -119,6 +141,12 @@ function encapCount(worker: u32): void {
       if (input.result & RESULT_UNDERLAY) {
         frames += segments;
         bytes += segmentBytes(input, segments);
+        if (segments !== 1 && input.failed !== 0) {
+          const failed = <u32>input.failed;
+          frames -= failed;
+          bytes -= load<u32>(changetype<usize>(input), DESC_FAILED_BYTES);
+          countDropped(worker, row, input, failed, VTEP_COUNTER_DROPS_ENCAP);
+        }
       } else {
         local += segments;
       }

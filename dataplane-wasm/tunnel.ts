@@ -13,17 +13,14 @@ import { Descriptor, inputAt, outputAt } from "./descriptor";
 import { emitUnderlay } from "./emit";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import {
+  DESC_FLAG_SUPER,
   NETWORK_TUNNEL_HEADER,
   OFFLOAD_TUNNEL_GSO,
   SYSTEM_OFFLOADS,
   SYSTEM_UDP_PORT,
   VIRTIO_FLAG_NEEDS_CSUM,
   VIRTIO_FLAG_UDP_TUNNEL_CSUM,
-  VIRTIO_GSO_ECN,
   VIRTIO_GSO_NONE,
-  VIRTIO_GSO_TCPV4,
-  VIRTIO_GSO_TCPV6,
-  VIRTIO_GSO_UDP_L4,
   VIRTIO_GSO_UDP_TUNNEL_IPV4,
   VIRTIO_GSO_UDP_TUNNEL_IPV6,
   VTEP_FLAG_GROUP,
@@ -61,15 +58,13 @@ export function tunnelTakes(input: Descriptor, record: usize): bool {
   const field = start + (<u32>input.virtio1 & 0xffff);
   // Where we find the transport header too: so the sums start on a whole word, and the headers lie in front of it.
   if (start === 0 || start !== innerL4(input.inner) || innerKind(input.inner) === L3_NONE) return false;
-  return field + CHECKSUM_LEN <= len && len <= INNER_MAX && typeFits(virtio0);
+  return field + CHECKSUM_LEN <= len && len <= INNER_MAX && typeFits(input);
 }
 
-/** A single frame, or one of the kinds of super-frame that tunnels have. */
-function typeFits(virtio0: u64): bool {
-  const type = (<u32>virtio0 >> GSO_TYPE_SHIFT) & 0xff & ~VIRTIO_GSO_ECN;
-  if (type === VIRTIO_GSO_NONE) return true;
-  const known = type === VIRTIO_GSO_TCPV4 || type === VIRTIO_GSO_TCPV6 || type === VIRTIO_GSO_UDP_L4;
-  return known && (<u32>(virtio0 >> GSO_SIZE_SHIFT) & 0xffff) !== 0;
+/** A single frame, or a super-frame that `noteSegments` found to be as its type says. */
+function typeFits(input: Descriptor): bool {
+  if (input.flags & DESC_FLAG_SUPER) return true;
+  return ((<u32>input.virtio0 >> GSO_TYPE_SHIFT) & 0xff) === VIRTIO_GSO_NONE;
 }
 
 /** Makes output `at` of input `index`, whole; `tunnelTakes` has said that it may. */

@@ -17,6 +17,7 @@ import {
   FDB_KIND_VTEP,
   OFFLOAD_PORT_TSO,
   OFFLOAD_PORT_USO,
+  OFFLOAD_UDP_SEGMENT,
   SYSTEM_OFFLOADS,
   WORKER_OUTPUTS,
   WORKER_SIZE,
@@ -90,6 +91,9 @@ export class Engine {
     this.#note(count);
     do {
       const outputs = this.#dataplane.encapBatch(this.#worker, count);
+      if ((this.#memory.u32[OFFLOADS_INDEX] & OFFLOAD_UDP_SEGMENT) !== 0) {
+        this.#dataplane.encapGather(this.#worker, outputs);
+      }
       this.#send(outputs);
       this.#dataplane.encapSettle(this.#worker, outputs);
     } while (this.#memory.u32[this.#pendingIndex] !== 0);

@@ -4,6 +4,7 @@
 // `encapFrame` decides; the model in model.ts counts, since what a frame is counted as depends on its sending too.
 
 import type { Drop } from "../../dataplane-wasm/drop.js";
+import { cut, superOf } from "./cut.js";
 import { encapEcn } from "./ecn.js";
 import { outerSourcePort } from "./flow.js";
 import { tooBigAnswer } from "./icmp.js";
@@ -22,6 +23,8 @@ export interface Output {
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
   readonly virtio: Virtio;
+  /** Of a super-frame that was cut: which of its trains this segment leaves with, for each VTEP from 0 on. */
+  readonly train?: number;
 }
 
 export interface EncapInput {
@@ -44,6 +47,10 @@ export interface EncapOutcome {
   readonly flooded: boolean;
   readonly drop?: Reason<"Encap">;
 }
+
+/* Limits of a train: as many datagrams and bytes as one call takes. */
+const TRAIN_DATAGRAMS = 64;
+const TRAIN_BYTES = 65000;
 
 export function encapFrame(model: Model, origin: number, input: EncapInput): EncapOutcome {
   const { frame } = input;
@@ -71,8 +78,20 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
     payload: frame,
     virtio,
   });
-  const toVtep = (target: number): Output => encapsulate(model, network, model.vtep(target), origin, frame, virtio);
-  const fits = l3Length(frame) <= network.mtu;
+  const found = superOf(frame, virtio);
+  const pieces = found === undefined ? [finish(frame, virtio)] : cut(frame, found);
+  const perTrain = found === undefined ? 1 : trainLength(model, found.headers + found.size);
+  // One train after the other to each of them: what a pause leaves behind is small.
+  const toVteps = (targets: readonly number[]): Output[] =>
+    chunks(pieces, perTrain).flatMap((train, n) =>
+      targets.flatMap((target) =>
+        train.map((inner) => ({
+          ...encapsulate(model, network, model.vtep(target), origin, inner),
+          ...(found === undefined ? {} : { train: n }),
+        })),
+      ),
+    );
+  const fits = l3Length(pieces[0]) <= network.mtu;
   const tooBig = (): EncapOutcome => {
     const answer = tooBigAnswer(frame, network.mtu);
     if (answer === undefined || !model.mayAnswer()) return dropped("TooBig");
@@ -89,13 +108,13 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
   }
   if (entry?.kind === "vtep") {
     if (!fits) return tooBig();
-    return { network: network.id, outputs: [toVtep(entry.id)], flooded: false };
+    return { network: network.id, outputs: toVteps([entry.id]), flooded: false };
   }
 
   const ports = network.flood.attachments.filter((id) => id !== attachment.id);
   const vteps = network.flood.vteps;
   if (ports.length + vteps.length === 0) return dropped("FloodNone");
-  const outputs = [...ports.map(toPort), ...(fits ? vteps.map(toVtep) : [])];
+  const outputs = [...ports.map(toPort), ...(fits ? toVteps(vteps) : [])];
   if (outputs.length === 0) return tooBig();
   return { network: network.id, outputs, flooded: true };
 }
@@ -105,21 +124,23 @@ export function validSource(frame: Uint8Array): boolean {
   return (frame[6] & 1) === 0 && frame.subarray(6, 12).some((byte) => byte !== 0);
 }
 
-function encapsulate(
-  model: Model,
-  network: WorldNetwork,
-  vtep: WorldVtep,
-  origin: number,
-  frame: Uint8Array,
-  virtio: Virtio,
-): Output {
-  const inner = finish(frame, virtio);
+/** Segments of a train; a train needs outer checksums, and two segments. */
+function trainLength({ world }: Model, segmentLength: number): number {
+  if (!world.trains || !(world.outerChecksum || world.local.includes(":"))) return 1;
+  return Math.max(1, Math.min(TRAIN_DATAGRAMS, Math.floor(TRAIN_BYTES / (segmentLength + 8))));
+}
+
+function chunks<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, n) => list.slice(n * size, (n + 1) * size));
+}
+
+function encapsulate(model: Model, network: WorldNetwork, vtep: WorldVtep, origin: number, inner: Uint8Array): Output {
   const header = outerHeader({
     world: model.world,
     vtep,
     vni: network.vni,
-    srcPort: outerSourcePort(model.world, frame),
-    ecn: encapEcn(frame),
+    srcPort: outerSourcePort(model.world, inner),
+    ecn: encapEcn(inner),
     inner,
   });
   return { origin, kind: "vtep", target: vtep.id, header, payload: inner, virtio: PLAIN };

@@ -41,9 +41,9 @@ export class Model {
       const results = outcome.outputs.map((output) => {
         const result = send(output);
         if (output.kind === "vtep") {
-          this.countVtep(output.target, "Encap", result === SEND_OK, weight);
+          this.countVtep(output.target, "Encap", result === SEND_OK, { frames: 1, bytes: output.payload.length });
         }
-        return { kind: output.kind, result };
+        return { kind: output.kind, result, bytes: output.payload.length };
       });
       const left = (kind: Output["kind"]) => results.some((copy) => copy.kind === kind && copy.result === SEND_OK);
       if (outcome.drop !== undefined) {
@@ -54,7 +54,14 @@ export class Model {
       }
       const any = results.some((copy) => copy.result === SEND_OK);
       if (outcome.flooded && any) this.counters.network(network, "floodedEncap", weight.frames);
-      if (left("vtep")) {
+      const failed = results.filter((copy) => copy.result !== SEND_OK);
+      if (left("vtep") && !outcome.flooded && failed.length > 0) {
+        // A super-frame that left in parts.
+        const sent = results.filter((copy) => copy.result === SEND_OK);
+        this.counters.network(network, "framesEncap", sent.length);
+        this.counters.network(network, "bytesEncap", sum(sent));
+        this.counters.drop(network, sendDrop("Encap", failed), failed.length);
+      } else if (left("vtep")) {
         this.counters.network(network, "framesEncap", weight.frames);
         this.counters.network(network, "bytesEncap", weight.bytes);
       } else if (left("attachment")) this.counters.network(network, "local", weight.frames);
@@ -135,6 +142,10 @@ export class Model {
     this.counters.vtep(vtep, ok ? `frames${direction}` : `drops${direction}`, frames);
     if (ok) this.counters.vtep(vtep, `bytes${direction}`, bytes);
   }
+}
+
+function sum(copies: readonly { readonly bytes: number }[]): number {
+  return copies.reduce((total, copy) => total + copy.bytes, 0);
 }
 
 function found<T extends { readonly id: number }>(records: readonly T[], id: number): T {

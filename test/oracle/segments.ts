@@ -1,6 +1,7 @@
 // What a frame counts as: a super-frame is as many frames as somebody will cut it into, each with the headers again.
 
 import { PROTOCOL } from "../support/frames.js";
+import { superOf } from "./cut.js";
 import { parse } from "./parse.js";
 import type { Virtio } from "./virtio.js";
 
@@ -10,18 +11,10 @@ export interface Weight {
   readonly bytes: number;
 }
 
-/* linux/virtio_net.h */
-const GSO_TCPV4 = 1;
-const GSO_TCPV6 = 4;
-const GSO_UDP_L4 = 5;
-const GSO_ECN = 0x80;
-
 /** A frame from a port: its virtio-net header tells. */
 export function encapWeight(frame: Uint8Array, virtio: Virtio): Weight {
-  const type = virtio.gsoType & ~GSO_ECN;
-  const protocol = { [GSO_TCPV4]: PROTOCOL.tcp, [GSO_TCPV6]: PROTOCOL.tcp, [GSO_UDP_L4]: PROTOCOL.udp }[type];
-  const headers = protocol === undefined ? undefined : headersLength(frame, protocol);
-  return headers === undefined ? one(frame) : cut(frame, headers, virtio.gsoSize);
+  const found = superOf(frame, virtio);
+  return found === undefined ? one(frame) : cut(frame, found.headers, found.size);
 }
 
 /** A frame from a VTEP: a TCP packet above the network's MTU is a super-frame. */

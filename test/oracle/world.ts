@@ -10,6 +10,8 @@ export interface World {
   readonly outerChecksum: boolean;
   /** Bits of the VXLAN header that must be 0, in wire order as a number; 0n ignores them, as the RFC says. */
   readonly reservedMask: bigint;
+  /** Datagrams leave as trains where they can: OFFLOAD_UDP_SEGMENT. */
+  readonly trains: boolean;
   readonly fdbCapacity: number;
   /** A power of two. From 32,768 on the batch functions touch all buckets of a batch first. */
   readonly fdbBuckets: number;
@@ -82,6 +84,7 @@ export function world(fields: Partial<World>): World {
     sourcePorts: { min: 49152, max: 65535 },
     outerChecksum: true,
     reservedMask: 0n,
+    trains: false,
     fdbCapacity: 4096,
     fdbBuckets: 4096,
     networks: [],

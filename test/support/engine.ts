@@ -11,6 +11,7 @@ import { PLAIN, type Virtio } from "../oracle/virtio.js";
 import type { World } from "../oracle/world.js";
 import { ip, mapped } from "./bytes.js";
 import { Loader } from "./load.js";
+import { cutTrain } from "./train.js";
 
 const GUARD = 0xa5;
 const GUARD_LEN = 192;
@@ -134,20 +135,35 @@ export class Engine {
   run(direction: "encap" | "decap", count: number, send: (output: Output) => number = () => L.SEND_OK): EngineOutput[] {
     const { dataplane, worker } = this;
     const all: EngineOutput[] = [];
+    const trains = new Map<string, number>();
     for (let rounds = 0; rounds < 10_000; rounds++) {
       const ready =
         (direction === "encap" ? dataplane.encapBatch(worker, count) : dataplane.decapBatch(worker, count)) >>> 0;
       if (ready > L.OUTPUTS_MAX) throw new Error(`${ready} outputs`);
       for (let i = 0; i < ready; i++) {
         const output = this.collect(i);
-        all.push(output);
-        this.view.setUint8(this.output(i) + L.DESC_DROP, send(output));
+        const copies = this.datagrams(i, output);
+        const key = `${output.origin} ${output.kind} ${output.target}`;
+        const train = trains.get(key) ?? 0;
+        trains.set(key, train + 1);
+        all.push(...copies);
+        this.view.setUint8(this.output(i) + L.DESC_DROP, send({ ...copies[0], train }));
       }
       if (direction === "encap") dataplane.encapSettle(worker, ready);
       else dataplane.decapSettle(worker, ready);
       if (this.view.getUint32(this.context + L.CONTEXT_PENDING, true) === 0) return all;
     }
     throw new Error("the batch does not end");
+  }
+
+  /** What an output leaves as: itself, or the datagrams that the kernel makes of a train. */
+  private datagrams(index: number, output: EngineOutput): EngineOutput[] {
+    const trainSize = this.view.getUint16(this.output(index) + L.DESC_TRAIN_SIZE, true);
+    if (trainSize === 0) return [output];
+    const made = cutTrain(output.header, output.payload, trainSize);
+    const segments = this.view.getUint16(this.output(index) + L.DESC_SEGMENTS, true);
+    if (segments !== made.length || segments < 2) throw new Error(`a train of ${made.length} says ${segments}`);
+    return made.map((datagram) => ({ ...output, ...datagram }));
   }
 
   private collect(index: number): EngineOutput {

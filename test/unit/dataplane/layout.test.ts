@@ -126,7 +126,7 @@ describe("records", () => {
         [L.DESC_CHAIN, 2],
         [L.DESC_TRAIN_SIZE, 2],
         [L.DESC_FAILED, 2],
-        [L.DESC_SPARE, 2],
+        [L.DESC_TRAIN_SEGMENTS, 2],
       ],
       L.DESC_SIZE,
     );
@@ -138,7 +138,9 @@ describe("records", () => {
       [
         [0, 4],
         [L.DESC_PIECE_COUNT - L.DESC_PIECES, 2],
+        [L.DESC_CHAIN_TAIL - L.DESC_PIECES, 2],
         [L.DESC_PIECES_LEN - L.DESC_PIECES, 4],
+        [L.DESC_DATAGRAMS - L.DESC_PIECES, 2],
       ],
       end,
     );

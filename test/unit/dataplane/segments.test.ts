@@ -21,7 +21,7 @@ const [TCPV4, TCPV6, UDP_L4] = [1, 4, 5];
 
 const v4 = (segment: Segment) => ipv4({ src: "10.0.0.1", dst: "10.0.0.2" }, segment);
 const v6 = (segment: Segment) => ipv6({ src: "fd00::1", dst: "fd00::2" }, segment);
-const gso = (gsoType: number, gsoSize: number): Virtio => ({ ...PLAIN, gsoType, gsoSize });
+const gso = (gsoType: number, gsoSize: number): Virtio => ({ ...PLAIN, needsCsum: true, gsoType, gsoSize });
 
 /** Frames fit whatever their length in a network with this MTU; HOST_A and HOST_B are behind ports 1 and 2. */
 const world = (mtu: number) =>

@@ -19,6 +19,7 @@ const SECONDS = Number(process.env.FUZZ_SECONDS ?? 2);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1e9);
 const CHECK_EVERY = 500;
 const SWEEP_EVERY = 5000;
+const TRAINS_EVERY = 100;
 
 const MACS = [HOST_A, HOST_B, HOST_FAR, HOST_OWN, BROADCAST, "01:00:5e:00:00:01", "02:00:00:00:0d:01"];
 const VNIS = [100, 0xabcdef, 0, 5, 77];
@@ -90,6 +91,10 @@ it.each([
       if (batches % CHECK_EVERY === 0) {
         range.checkFrozen();
         range.engine.clock = Math.floor(batches / CHECK_EVERY);
+      }
+      // A worker may find at any time that the kernel takes no trains.
+      if (batches % TRAINS_EVERY === 0) {
+        range.engine.view.setUint32(L.SYSTEM_OFFLOADS, random.below(2) * L.OFFLOAD_UDP_SEGMENT, true);
       }
       if (batches % SWEEP_EVERY === 0) range.engine.dataplane.fdbSweep(L.WORKER_CONTROL, 0, 4096);
     }

@@ -23,6 +23,8 @@ const NEAR = 512;
 const THOROUGH_EVERY = 31;
 const ROUNDS_MAX = 10_000;
 
+const GSO_TYPES = [L.VIRTIO_GSO_TCPV4, L.VIRTIO_GSO_TCPV4 | L.VIRTIO_GSO_ECN, L.VIRTIO_GSO_TCPV6, L.VIRTIO_GSO_UDP_L4];
+
 export interface Shot {
   readonly direction: "encap" | "decap";
   /** How many bytes of what is placed precede the inner frame. */
@@ -112,8 +114,21 @@ export class Range {
     const received = random.pick([0, 0, 0, 0, 0, 0, L.DESC_FLAG_FRAGMENT, L.DESC_FLAG_TRUNCATED]);
     this.#u32[input + L.DESC_VERDICT / 4] = (flags | received) << 16;
     this.#u8.set(random.pick(this.senders), this.engine.input(i) + L.DESC_OUTER_ADDRESS);
-    if (random.below(2) === 0) this.#u8.fill(0, input * 4 + L.DESC_VIRTIO, input * 4 + L.DESC_VIRTIO + L.VIRTIO_LEN);
+    const virtio = input * 4 + L.DESC_VIRTIO;
+    const claim = random.below(4); // of the rest: whatever stood there
+    if (claim < 2) this.#u8.fill(0, virtio, virtio + L.VIRTIO_LEN);
+    else if (claim === 2) this.#offload(virtio);
     this.#u32[this.engine.buffer(i) / 4] = 0;
+  }
+
+  /** A super-frame, if the frame is one of its kind: the kernel's own choice of words, any size. */
+  #offload(virtio: number): void {
+    const { random } = this;
+    this.#u8[virtio + L.VIRTIO_FLAGS] = L.VIRTIO_FLAG_NEEDS_CSUM;
+    this.#u8[virtio + L.VIRTIO_GSO_TYPE] = random.pick(GSO_TYPES);
+    const size = random.below(random.pick([8, 100, 600, 2000]));
+    this.#u8[virtio + L.VIRTIO_GSO_SIZE] = size & 0xff;
+    this.#u8[virtio + L.VIRTIO_GSO_SIZE + 1] = size >>> 8;
   }
 
   #run(direction: "encap" | "decap"): void {
@@ -126,8 +141,9 @@ export class Range {
       const batch = direction === "encap" ? dataplane.encapBatch : dataplane.decapBatch;
       const ready = batch(worker, COUNT) >>> 0;
       if (ready > L.OUTPUTS_MAX) throw new Error(`${ready} outputs`);
+      if (direction === "encap") dataplane.encapGather(worker, ready);
       for (let n = 0; n < ready; n++) {
-        this.#inspectOutput(n);
+        this.#inspectOutput(n, ready);
         if (fail) this.#u8[engine.output(n) + L.DESC_DROP] = random.below(5);
       }
       this.outputs += ready;
@@ -137,8 +153,11 @@ export class Range {
     }
   }
 
-  /** Header and payload lie in slots of this worker, the payload in the buffer of its input. */
-  #inspectOutput(n: number): void {
+  /**
+   * Header and payload lie in slots of this worker, the payload in the buffer of its input or in the worker's room for
+   * segments. A chain leads on to outputs of this batch, and its pieces lie in the same places.
+   */
+  #inspectOutput(n: number, ready: number): void {
     const { engine } = this;
     const at = engine.output(n);
     const word = (offset: number) => this.#u32[(at + offset) / 4];
@@ -146,15 +165,40 @@ export class Range {
     const [payload, length] = [word(L.DESC_PAYLOAD_PTR), word(L.DESC_PAYLOAD_LEN)];
     if (origin >= COUNT) throw new Error(`output ${n} comes from input ${origin}`);
     const buffer = engine.buffer(origin);
-    if (payload < buffer + 4 || payload + length > buffer + L.BUFFER_SIZE) {
+    const inRoom = this.#inRoom(payload, length);
+    if (!inRoom && (payload < buffer + 4 || payload + length > buffer + L.BUFFER_SIZE)) {
       throw new Error(`output ${n}: its payload is not in the buffer of input ${origin}`);
     }
+    const chain = this.#u32[(at + L.DESC_CHAIN) / 4] & 0xffff;
+    if (chain !== 0 && (chain <= n + 1 || chain > ready)) throw new Error(`output ${n} leads to ${chain - 1}`);
+    if (word(L.DESC_PIECES) !== 0) this.#inspectPieces(n, word(L.DESC_PIECES), word(L.DESC_PIECE_COUNT) & 0xffff);
     const [header, headerLen] = [word(L.DESC_HEADER_PTR), word(L.DESC_HEADER_LEN)];
     if (headerLen === 0 && header === 0) return;
     const slots = engine.context + L.WORKER_HEADERS;
     const inSlots = header >= slots && header + headerLen <= slots + L.HEADER_SLOT_SIZE * L.OUTPUTS_MAX;
-    const inBuffer = header >= buffer + 4 && header + headerLen === payload;
-    if (headerLen > HEADER_ROOM || !(inSlots || inBuffer)) throw new Error(`output ${n}: its header is nowhere`);
+    const inFront = (inRoom ? this.#inRoom(header, headerLen) : header >= buffer + 4) && header + headerLen === payload;
+    if (headerLen > HEADER_ROOM || !(inSlots || inFront)) throw new Error(`output ${n}: its header is nowhere`);
+  }
+
+  #inRoom(ptr: number, length: number): boolean {
+    const room = L.SEGMENTS + this.engine.worker * L.SEGMENTS_SIZE;
+    return ptr >= room && ptr + length <= room + L.SEGMENTS_SIZE - L.SEGMENTS_SLACK;
+  }
+
+  /** Process addresses are those of the memory here, which says that it begins at 0. */
+  #inspectPieces(n: number, first: number, count: number): void {
+    const pieces = this.engine.context + L.WORKER_PIECES;
+    if (first < pieces + L.PIECE_SIZE || first + count * L.PIECE_SIZE > pieces + L.PIECE_SIZE * L.PIECES_MAX) {
+      throw new Error(`output ${n}: its pieces are nowhere`);
+    }
+    const slots = this.engine.context + L.WORKER_HEADERS;
+    const buffers = this.engine.buffer(0);
+    for (let piece = first; piece < first + count * L.PIECE_SIZE; piece += L.PIECE_SIZE) {
+      const [ptr, length] = [this.#u32[piece / 4], this.#u32[piece / 4 + 2]];
+      const inBuffers = ptr >= buffers && ptr + length <= this.engine.buffer(COUNT);
+      const inSlots = ptr >= slots && ptr + length <= slots + L.HEADER_SLOT_SIZE * L.OUTPUTS_MAX;
+      if (!inBuffers && !inSlots && !this.#inRoom(ptr, length)) throw new Error(`output ${n}: a piece is nowhere`);
+    }
   }
 
   /** Outside of frame and headroom the buffer is as it was; then the shadow learns what the module did inside. */
@@ -183,6 +227,7 @@ export class Range {
       [`context of worker ${worker}`, L.WORKERS + worker * L.WORKER_SIZE, L.WORKER_IO + 4096],
       [`end of worker ${worker}`, L.WORKERS + (worker + 1) * L.WORKER_SIZE - 4096, 4096],
       [`buffers of worker ${worker}`, L.BUFFERS + worker * L.BUFFERS_SIZE, 2 * L.BUFFER_SIZE],
+      [`segments of worker ${worker}`, L.SEGMENTS + worker * L.SEGMENTS_SIZE, L.SEGMENTS_SIZE],
       [`last buffer of worker ${worker}`, L.BUFFERS + (worker + 1) * L.BUFFERS_SIZE - L.BUFFER_SIZE, L.BUFFER_SIZE],
     ]);
     const regions: [string, number, number][] = [
@@ -195,6 +240,7 @@ export class Range {
       ["VNI table", L.VNI_TABLE, 65_536],
       ["inputs behind the batch", engine.input(COUNT), (L.INPUTS_MAX - COUNT) * L.DESC_SIZE],
       ["drivers' tables", engine.context + L.WORKER_IO, L.WORKER_IO_SIZE],
+      ["end of the room for segments", L.SEGMENTS + (engine.worker + 1) * L.SEGMENTS_SIZE - 32, 32],
       ["first buffer behind the batch", engine.buffer(COUNT), L.BUFFER_SIZE],
       ...neighbours,
     ];
