@@ -63,7 +63,7 @@ export const SYSTEM_VTEP_LOCK: usize = SYSTEM + 320; // u32
 export const SYSTEM_VTEP_NEXT: usize = SYSTEM_VTEP_LOCK + 4; // u32: the next VTEP id never used yet; under the lock
 export const SYSTEM_OFFLOADS: usize = SYSTEM + 384; // u32: OFFLOAD_* that are in use
 
-export const SYSTEM_UNDERLAY_MTU: usize = SYSTEM_OFFLOADS + 4; // u32: largest outer packet that the tap underlay may send, bytes from the IP header on; control stores
+export const SYSTEM_UNDERLAY_MTU: usize = SYSTEM_OFFLOADS + 4; // u32: largest packet that the tap underlay may send, bytes from the outer IP header on; 0: it may not; control stores
 
 /** Bits of SYSTEM_OFFLOADS; the labels of vxlane_offload_enabled derive from the names. */
 export const OFFLOAD_PORT_CHECKSUM: u32 = 1; // ports hand over frames with unfinished checksums

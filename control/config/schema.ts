@@ -150,8 +150,14 @@ const SourcePorts = map(
 
 const Underlay = map(
   {
-    driver: word(["udp"], "how VXLAN packets come and go"),
-    interface: text("interface-name", "joins the groups; needed for multicast"),
+    driver: word(
+      ["udp", "tap", "auto"],
+      "how VXLAN packets come and go: sockets, or a TAP with tunnel GSO; auto takes the best that works",
+    ),
+    interface: text(
+      "interface-name",
+      "joins the groups; needed for multicast; of tap, default: the one that has the local address",
+    ),
     checksum: word(["auto", "on", "off"], "outer UDP checksum; auto: on where segmentation or IPv6 needs it"),
   },
   [],

@@ -20,6 +20,8 @@ import { PortDevices } from "./port-devices.js";
 import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
 import { startTimers } from "./timers.js";
+import { TunnelUnderlay } from "./tunnel-underlay.js";
+import { chooseUnderlay } from "./underlay-choice.js";
 import { UnderlaySockets } from "./underlay-sockets.js";
 import { Watch } from "./watch.js";
 import { Workers } from "./workers.js";
@@ -77,7 +79,11 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     workers: workerCount,
     ...(underlayInterface === undefined ? {} : { interface: underlayInterface }),
   });
-  cleanup.add("close the underlay", () => sockets.close());
+  let tunnel: TunnelUnderlay | undefined;
+  cleanup.add("close the underlay", () => {
+    tunnel?.close();
+    sockets.close();
+  });
   const workers = new Workers(memory, module, dataplane, workerCount, log);
   const ports = new PortDevices(tables, workers);
   const problems = new Problems(log);
@@ -88,10 +94,22 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     ports.releaseAll();
   });
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
-  const events = new LinkEvents();
+  const tunnelOptions = {
+    local: parseAddress(local) ?? new Uint8Array(16),
+    port,
+    interface: underlayInterface,
+    offloads: config.offloads === "auto",
+  };
+  const around = { memory, vteps: tables.vteps, workers, problems, log };
+  const choice = chooseUnderlay(config, () => new TunnelUnderlay(tunnelOptions, around, listInterfaces()), log);
+  tunnel = choice.made;
+  const events = new LinkEvents(undefined, tunnel !== undefined);
   cleanup.add("close the link events", () => events.close());
   const { stateDir } = config;
-  const watch = new Watch({ local, interface: underlayInterface, stateDir }, { ports, underlay, problems, events });
+  const watch = new Watch(
+    { local, interface: underlayInterface, stateDir },
+    { ports, underlay, problems, events, tunnel },
+  );
   const onTick = () => {
     workers.endHung();
     workers.measureBusy((worker) => tables.counters.busyNs(worker));
@@ -100,26 +118,38 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
+  tunnel?.check(listInterfaces());
   // The threads start beside the main thread's slowest part, the loading of the two servers.
   const [{ startApi }, { keepServing }] = await Promise.all([
     import("../api/server.js"),
     import("../metrics/keep.js"),
     workers.start(
-      sockets.sendFds.map((sendFd) => ({ kind: "udp", sendFd, isIpv6 })),
+      sockets.sendFds.map((sendFd, worker) =>
+        tunnel === undefined
+          ? { kind: "udp", sendFd, isIpv6 }
+          : { kind: "tap", queueFd: tunnel.queueFds[worker], sendFd, isIpv6 },
+      ),
       config.busyPoll,
     ),
   ]);
 
   const offloads = { outerChecksum, segmentation: false };
   const running: Running = {
-    config,
+    config: {
+      ...config,
+      underlay: {
+        ...config.underlay,
+        driver: choice.driver,
+        ...(tunnel === undefined ? {} : { interface: tunnel.interface }),
+      },
+    },
     startMs,
     memory,
     tables,
     workers,
     overlay,
     ports,
-    underlay,
+    underlay: { readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0) },
     problems,
     offloads,
     log,

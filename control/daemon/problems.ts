@@ -10,6 +10,8 @@ export type ProblemCode =
   | "underlay_down"
   | "underlay_interface" // the interface of the config is not there
   | "underlay_groups" // a multicast group could not be joined again
+  | "underlay_tunnel" // the tap underlay does not work, the sockets do its work
+  | "underlay_route" // a VTEP's way is not through the tap underlay's interface
   | "port_gone" // its interface was deleted
   | "port_down"
   | "state_dir"

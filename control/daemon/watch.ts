@@ -11,6 +11,7 @@ import { type Interface, listInterfaces } from "../linux/index.js";
 import type { PortDevices } from "./port-devices.js";
 import type { Problems } from "./problems.js";
 import { probeStateDir } from "./state-dir.js";
+import type { TunnelUnderlay } from "./tunnel-underlay.js";
 import type { UnderlaySockets } from "./underlay-sockets.js";
 
 /* Our choices. */
@@ -29,6 +30,8 @@ interface Watched {
   readonly underlay: Pick<UnderlaySockets, "moveGroups">;
   readonly problems: Problems;
   readonly events: { changed(): boolean };
+  /** Of the tap underlay. */
+  readonly tunnel?: Pick<TunnelUnderlay, "check" | "checkNew"> | undefined;
   /** Of this host; tests bring their own. */
   readonly interfaces?: () => Interface[];
 }
@@ -47,14 +50,19 @@ export class Watch {
 
   /** To be called a few times a second. */
   tick(nowMs: number): void {
-    const { events, problems } = this.#watched;
+    const { events, problems, tunnel } = this.#watched;
     if (nowMs >= this.#nextProbeMs) {
       this.#nextProbeMs = nowMs + RECHECK_MS; // the probe's end sets it again
       void this.#probe();
     }
-    if (!events.changed() && nowMs < this.#nextMs) return;
-    const interfaces = (this.#watched.interfaces ?? listInterfaces)();
+    const list = this.#watched.interfaces ?? listInterfaces;
+    if (!events.changed() && nowMs < this.#nextMs) {
+      tunnel?.checkNew(list);
+      return;
+    }
+    const interfaces = list();
     this.#checkUnderlay(interfaces);
+    tunnel?.check(interfaces);
     this.#checkPorts(interfaces);
     this.#nextMs = nowMs + (problems.count > 0 ? RETRY_MS : RECHECK_MS);
   }

@@ -52,6 +52,13 @@ export const IO_END = IO_UDP_SEND_NAMES + OUTPUTS_MAX * NAME_SIZE;
 
 if (IO_END > WORKER_IO_SIZE) throw new Error(`the drivers' tables take ${IO_END} bytes of ${WORKER_IO_SIZE}`);
 
+/* At the region's end: tap underlay, 256 x 2 iovecs to receive, 3 to send */
+
+export const IO_TUNNEL_SEND = WORKER_IO_SIZE - 4 * IOVEC_SIZE;
+export const IO_TUNNEL_RECEIVE = IO_TUNNEL_SEND - INPUTS_MAX * IOVEC_PAIR_SIZE;
+
+if (IO_END > IO_TUNNEL_RECEIVE) throw new Error("the drivers' tables meet those of the tap underlay");
+
 /* Addresses in the shared memory */
 
 export function ioPtr(worker: number): number {

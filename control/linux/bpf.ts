@@ -24,6 +24,7 @@ export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
 export const BPF_MAP_TYPE_XSKMAP = 17;
 const BPF_XDP = 37;
 const BPF_TCX_INGRESS = 46;
+const BPF_TCX_EGRESS = 47;
 
 /** Flags of an XDP link, linux/if_link.h: how the program runs. */
 export const XDP_FLAGS_SKB_MODE = 2;
@@ -159,6 +160,11 @@ function elementAttr(map: number, key: Uint8Array, value?: Uint8Array): Buffer {
  */
 export function linkTcxIngress(program: number, ifIndex: number): number {
   return createLink(`TCX link to interface ${ifIndex}`, program, ifIndex, BPF_TCX_INGRESS, 0);
+}
+
+/** The same on what an interface is to send. */
+export function linkTcxEgress(program: number, ifIndex: number): number {
+  return createLink(`TCX link to interface ${ifIndex}`, program, ifIndex, BPF_TCX_EGRESS, 0);
 }
 
 /**

@@ -17,8 +17,9 @@ export { describeHolder, type PortHolder, whoHasUdpPort } from "./holders.js";
 export { baseAddress, closeFd } from "./libc.js";
 export { LinkEvents } from "./link-events.js";
 export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDropped } from "./links.js";
+export { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 export { inNamespace } from "./netns.js";
-export { lookUpRoute, type Route } from "./routes.js";
+export { lookUpRoute, lookUpWay, type Route } from "./routes.js";
 export { openTap, type Tap, type TapOptions, tapConflict } from "./tap.js";
 export {
   allowInterrupts,
@@ -31,4 +32,5 @@ export {
   threadId,
   threadIds,
 } from "./threads.js";
+export { openTunnelTap, type TunnelTap, tunnelConflict } from "./tunnel-tap.js";
 export { type GroupSocket, openUnderlay, type Underlay, type UnderlayOptions } from "./underlay.js";

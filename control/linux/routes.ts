@@ -1,7 +1,7 @@
 // The way that the kernel would send a packet: which interface, from which address, how large.
 
 import { getLink, withNetlink } from "./links.js";
-import { attribute, parseAttributes } from "./netlink.js";
+import { attribute, type Netlink, parseAttributes } from "./netlink.js";
 import { familyOf, mapAddress, nativeAddress } from "./sockaddr.js";
 import { RTMSG_DST_LEN, RTMSG_FAMILY, RTMSG_SIZE, RTMSG_SRC_LEN, RTMSG_TYPE } from "./structs.js";
 
@@ -38,6 +38,30 @@ export interface Route {
  * @throws SyscallError ENETUNREACH, EHOSTUNREACH (IPv6) or EACCES, EINVAL (blackhole) if there is none
  */
 export function lookUpRoute(destination: Uint8Array, source?: Uint8Array, netns?: string): Route {
+  return withNetlink(netns, (netlink) => {
+    const { answer, attributes, index, mtu } = askRoute(netlink, destination, source);
+    const link = getLink(netlink, index);
+    return {
+      index,
+      interface: link.name,
+      mtu: mtu || link.mtu,
+      source: mapOptional(attributes.get(RTA_PREFSRC)),
+      gateway: mapOptional(attributes.get(RTA_GATEWAY)),
+      isLocal: answer[RTMSG_TYPE] === RTN_LOCAL,
+    };
+  });
+}
+
+/** The interface that packets to `destination` leave by; `mtu` 0: the interface's own. For many questions in a row. @throws as above */
+export function lookUpWay(
+  netlink: Netlink,
+  destination: Uint8Array,
+  source: Uint8Array,
+): { readonly index: number; readonly mtu: number } {
+  return askRoute(netlink, destination, source);
+}
+
+function askRoute(netlink: Netlink, destination: Uint8Array, source: Uint8Array | undefined) {
   const native = nativeAddress(destination);
   const header = Buffer.alloc(RTMSG_SIZE);
   header[RTMSG_FAMILY] = familyOf(destination);
@@ -45,20 +69,11 @@ export function lookUpRoute(destination: Uint8Array, source?: Uint8Array, netns?
   const from = source === undefined ? [] : [attribute(RTA_SRC, nativeAddress(source))];
   const body = Buffer.concat([header, attribute(RTA_DST, native), ...from]);
   if (source !== undefined) body[RTMSG_SRC_LEN] = native.length * 8;
-  return withNetlink(netns, (netlink) => {
-    const answer = netlink.get("RTM_GETROUTE", RTM_GETROUTE, body);
-    const attributes = parseAttributes(answer, RTMSG_SIZE);
-    const metrics = parseAttributes(attributes.get(RTA_METRICS) ?? Buffer.alloc(0));
-    const link = getLink(netlink, attributes.get(RTA_OIF)?.readUInt32LE(0) ?? 0);
-    return {
-      index: link.index,
-      interface: link.name,
-      mtu: metrics.get(RTAX_MTU)?.readUInt32LE(0) || link.mtu,
-      source: mapOptional(attributes.get(RTA_PREFSRC)),
-      gateway: mapOptional(attributes.get(RTA_GATEWAY)),
-      isLocal: answer[RTMSG_TYPE] === RTN_LOCAL,
-    };
-  });
+  const answer = netlink.get("RTM_GETROUTE", RTM_GETROUTE, body);
+  const attributes = parseAttributes(answer, RTMSG_SIZE);
+  const metrics = parseAttributes(attributes.get(RTA_METRICS) ?? Buffer.alloc(0));
+  const index = attributes.get(RTA_OIF)?.readUInt32LE(0) ?? 0;
+  return { answer, attributes, index, mtu: metrics.get(RTAX_MTU)?.readUInt32LE(0) ?? 0 };
 }
 
 function mapOptional(native: Buffer | undefined): Uint8Array | undefined {

@@ -19,6 +19,7 @@ import {
   VTEP_FLAG_GROUP,
   VTEP_FLAG_IPV6,
   VTEP_FLAG_LEARNED,
+  VTEP_FLAG_SOCKET,
   VTEP_FLAG_SOURCE,
   VTEP_FLAGS,
   VTEP_POINTERS,
@@ -166,6 +167,15 @@ export class Vteps {
     });
   }
 
+  /** Says whether packets to a VTEP have to leave by a socket, because its way is not the underlay's interface. */
+  setBySocket(id: number, bySocket: boolean): void {
+    const pointer = this.#pointer(id);
+    if (pointer === 0) return;
+    const index = (pointer + VTEP_FLAGS) / 4;
+    if (bySocket) Atomics.or(this.#views.u32, index, VTEP_FLAG_SOCKET);
+    else Atomics.and(this.#views.u32, index, ~VTEP_FLAG_SOCKET);
+  }
+
   #pointer(id: number): number {
     return Atomics.load(this.#views.u32, VTEP_POINTERS / 4 + id);
   }
@@ -210,7 +220,8 @@ export class Vteps {
     const family = isMapped(vtep.address) ? 0 : VTEP_FLAG_IPV6;
     if (vtep.group) return family | VTEP_FLAG_GROUP;
     const source = vtep.sources > 0 || this.#prefixes.contains(vtep.address);
-    return family | (source ? VTEP_FLAG_SOURCE : 0) | (vtep.uses === 0 ? VTEP_FLAG_LEARNED : 0);
+    const way = this.flags(vtep.id) & VTEP_FLAG_SOCKET;
+    return family | way | (source ? VTEP_FLAG_SOURCE : 0) | (vtep.uses === 0 ? VTEP_FLAG_LEARNED : 0);
   }
 
   #buryUnlessCovered(vtep: Vtep): void {

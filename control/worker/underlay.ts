@@ -1,15 +1,20 @@
 // Which underlay driver a worker gets, and the descriptors that control has opened for it. One kind for all workers.
 
 import type { UnderlayDriver } from "../drivers/seams.js";
+import { TapUnderlay, type TapUnderlayOptions } from "../drivers/tap-underlay.js";
 import { UdpUnderlay, type UdpUnderlayOptions } from "../drivers/udp.js";
 import type { SharedMemory } from "../memory.js";
 
 /** Posted to the worker's thread: plain values only. */
-export type UnderlayTask = { readonly kind: "udp" } & UdpUnderlayOptions;
+export type UnderlayTask =
+  | ({ readonly kind: "udp" } & UdpUnderlayOptions)
+  | ({ readonly kind: "tap" } & TapUnderlayOptions & UdpUnderlayOptions);
 
 export function makeUnderlay(memory: SharedMemory, worker: number, task: UnderlayTask): UnderlayDriver {
   switch (task.kind) {
     case "udp":
       return new UdpUnderlay(memory, worker, task);
+    case "tap":
+      return new TapUnderlay(memory, worker, task, new UdpUnderlay(memory, worker, task));
   }
 }

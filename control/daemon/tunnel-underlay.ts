@@ -1,0 +1,233 @@
+// The tap underlay of the daemon: keeps the tunnel TAP joined to the interface that has the local address (or that the
+// config names), through whatever happens to that interface, and finds out for which VTEPs it is the right one.
+//
+//   joined     the interface is there and up: SYSTEM_UNDERLAY_MTU is the interface's, OFFLOAD_TUNNEL_GSO is set
+//   elsewhere  a VTEP's route leads through another interface, is narrower than this one, or is missing: VTEP_FLAG_SOCKET,
+//              and the sockets, which follow the host's routes, send to it and say why when they cannot
+//   away       the interface is down or gone: the MTU is 0, and the sockets do all of it
+//
+// A next hop that changes on the same interface needs nobody: the kernel looks it up for every packet.
+
+import type { Logger } from "pino";
+import {
+  OFFLOAD_TUNNEL_GSO,
+  SYSTEM_OFFLOADS,
+  SYSTEM_UNDERLAY_MTU,
+  VTEP_FLAG_GROUP,
+} from "../../dataplane-wasm/layout.js";
+import { formatAddress } from "../address.js";
+import { VxlaneError } from "../errors.js";
+import { IFF_RUNNING } from "../linux/constants.js";
+import {
+  acquireNetlink,
+  EPOLL_UNDERLAY,
+  epollAdd,
+  type Interface,
+  lookUpWay,
+  openTunnelTap,
+  releaseNetlink,
+  SyscallError,
+  type TunnelTap,
+} from "../linux/index.js";
+import type { SharedMemory } from "../memory.js";
+import type { Vteps } from "../tables/vteps.js";
+import type { Problems } from "./problems.js";
+import type { Workers } from "./workers.js";
+
+export interface TunnelUnderlayOptions {
+  /** 16 B, wire order, IPv4 mapped. */
+  readonly local: Uint8Array;
+  readonly port: number;
+  /** Of the config; undefined: the one that has the local address. */
+  readonly interface: string | undefined;
+  /** Super-frames may pass whole. */
+  readonly offloads: boolean;
+}
+
+interface Surroundings {
+  readonly memory: SharedMemory;
+  readonly vteps: Pick<Vteps, "ids" | "address" | "flags" | "setBySocket">;
+  readonly workers: Pick<Workers, "count" | "epoll">;
+  readonly problems: Problems;
+  readonly log: Logger;
+}
+
+type VtepWay = "tap" | "elsewhere" | "none";
+
+export class TunnelUnderlay {
+  readonly #options: TunnelUnderlayOptions;
+  readonly #around: Surroundings;
+  readonly #tap: TunnelTap;
+  readonly #netlink = acquireNetlink();
+  /** Of the interface that is joined; its name as it was last seen. */
+  #nic: { readonly index: number; readonly name: string } | undefined;
+  /** The bit is set, as far as control knows; a worker has cleared it, for good. */
+  #isOffered = false;
+  #isRefused = false;
+  /** Addresses whose VTEP has been told its way, by id. */
+  readonly #known = new Map<number, string>();
+
+  /**
+   * Makes the device and joins it. @param interfaces of this host
+   * @throws VxlaneError ERR_HOST_INTERFACE where the kernel or the interface is not fit. SyscallError; nothing stays behind
+   */
+  constructor(options: TunnelUnderlayOptions, around: Surroundings, interfaces: readonly Interface[]) {
+    this.#options = options;
+    this.#around = around;
+    const { local, port, offloads } = options;
+    this.#tap = openTunnelTap({ local, port, queues: around.workers.count, offloads });
+    try {
+      const nic = this.#find(interfaces);
+      if (nic === undefined) throw new VxlaneError("ERR_HOST_INTERFACE", `there is no interface ${options.interface}`);
+      this.#tap.join(nic);
+      this.#nic = nic;
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.queueFds.forEach((fd, worker) => {
+      epollAdd(around.workers.epoll(worker), fd, EPOLL_UNDERLAY, fd);
+    });
+  }
+
+  /** By worker. */
+  get queueFds(): readonly number[] {
+    return this.#tap.queueFds;
+  }
+
+  /** Name of the interface that it is joined to. */
+  get interface(): string {
+    return this.#nic?.name ?? "";
+  }
+
+  readLost(): number {
+    return this.#tap.readLost();
+  }
+
+  /** Looks at everything again: to be called when an interface, an address or a route has changed, and now and then. */
+  check(interfaces: readonly Interface[]): void {
+    const nic = this.#find(interfaces);
+    const works = this.#keepUp() && nic !== undefined && this.#keepJoined(nic);
+    const isUsable = works && nic.isUp && (nic.flags & IFF_RUNNING) !== 0;
+    const { u32 } = this.#around.memory;
+    this.#noteRefusal();
+    this.#isOffered = isUsable && this.#options.offloads && !this.#isRefused;
+    // The MTU first on the way up and last on the way down: what is made for the TAP can be sent.
+    if (isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, nic.mtu);
+    if (this.#isOffered) Atomics.or(u32, SYSTEM_OFFLOADS / 4, OFFLOAD_TUNNEL_GSO);
+    else Atomics.and(u32, SYSTEM_OFFLOADS / 4, ~OFFLOAD_TUNNEL_GSO);
+    if (!isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, 0);
+    this.#known.clear();
+    this.checkNew(interfaces);
+  }
+
+  /** Tells VTEPs their way that have come since the last time. @param interfaces asked for only if there are any */
+  checkNew(interfaces: readonly Interface[] | (() => readonly Interface[])): void {
+    const { vteps, problems } = this.#around;
+    const nic = this.#nic;
+    if (nic === undefined) return;
+    let mtu: number | undefined;
+    const present = new Set<string>();
+    for (const id of vteps.ids()) {
+      const address = vteps.address(id);
+      if (address === undefined || (vteps.flags(id) & VTEP_FLAG_GROUP) !== 0) continue;
+      const text = formatAddress(address);
+      present.add(text);
+      if (this.#known.get(id) === text) continue;
+      this.#known.set(id, text);
+      const links = typeof interfaces === "function" ? interfaces() : interfaces;
+      mtu ??= links.find(({ index }) => index === nic.index)?.mtu ?? 0;
+      const { way, name } = this.#wayTo(address, nic.index, mtu, links);
+      vteps.setBySocket(id, way !== "tap");
+      if (way === "tap") problems.end("underlay_route", text);
+      else if (way === "none") problems.begin("underlay_route", text, `there is no route to the VTEP ${text}`);
+      else {
+        const message = `the way to the VTEP ${text} is through ${name}, not ${nic.name}: it goes by socket, which is slower`;
+        problems.begin("underlay_route", text, message);
+      }
+    }
+    problems.retain("underlay_route", (text) => present.has(text));
+  }
+
+  /** The workers have to be done with it. */
+  close(): void {
+    this.#tap.release();
+    releaseNetlink(this.#netlink);
+  }
+
+  /** The interface of the config, wherever it is now; a renamed one is known by its index. */
+  #find(interfaces: readonly Interface[]): Interface | undefined {
+    const { interface: name, local } = this.#options;
+    const byIndex = interfaces.find(({ index }) => index === this.#nic?.index);
+    if (name !== undefined) return interfaces.find((link) => link.name === name) ?? byIndex;
+    const wanted = formatAddress(local);
+    const owner = interfaces.find(({ addresses }) =>
+      addresses.some(({ address }) => formatAddress(address) === wanted),
+    );
+    return owner ?? byIndex;
+  }
+
+  /** A worker has cleared the bit: the kernel refused frame after frame. Then it stays clear. */
+  #noteRefusal(): void {
+    const { memory, log } = this.#around;
+    if (!this.#isOffered || (Atomics.load(memory.u32, SYSTEM_OFFLOADS / 4) & OFFLOAD_TUNNEL_GSO) !== 0) return;
+    this.#isRefused = true;
+    log.warn("the kernel refuses tunnel GSO: super-frames are cut here from now on");
+  }
+
+  /** False while the device itself is not there. */
+  #keepUp(): boolean {
+    const { problems } = this.#around;
+    try {
+      if (!this.#tap.isUp) this.#tap.takeUp();
+      problems.end("underlay_tunnel", "");
+      return true;
+    } catch (error) {
+      const message = `underlay: the TAP ${this.#tap.name} is gone (${messageOf(error)}), sockets do its work until vxlane is started again`;
+      problems.begin("underlay_tunnel", "", message);
+      return false;
+    }
+  }
+
+  /** Follows the interface to the one that took its place. */
+  #keepJoined(nic: Interface): boolean {
+    const { problems, log } = this.#around;
+    if (nic.index === this.#nic?.index) {
+      this.#nic = nic;
+      problems.end("underlay_tunnel", "join");
+      return true;
+    }
+    try {
+      this.#tap.join(nic);
+      log.info({ interface: nic.name, before: this.#nic?.name }, "the tap underlay follows its interface");
+      this.#nic = nic;
+      problems.end("underlay_tunnel", "join");
+      return true;
+    } catch (error) {
+      problems.begin("underlay_tunnel", "join", `underlay: cannot join ${nic.name}: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  #wayTo(
+    address: Uint8Array,
+    nicIndex: number,
+    nicMtu: number,
+    interfaces: readonly Interface[],
+  ): { readonly way: VtepWay; readonly name: string } {
+    try {
+      const { index, mtu } = lookUpWay(this.#netlink, address, this.#options.local);
+      const name = interfaces.find((link) => link.index === index)?.name ?? `interface ${index}`;
+      // A path MTU is something that sockets know how to keep.
+      if (index === nicIndex && mtu !== 0 && mtu < nicMtu) return { way: "elsewhere", name: `a path of MTU ${mtu}` };
+      return { way: index === nicIndex ? "tap" : "elsewhere", name };
+    } catch (error) {
+      if (error instanceof SyscallError) return { way: "none", name: "" };
+      throw error;
+    }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
