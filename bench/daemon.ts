@@ -26,11 +26,20 @@ export function daemonMissing(): string | undefined {
   return existsSync(CLI) ? undefined : "vxlane is not built (npm run build)";
 }
 
+/** Puts something before a command line, such as `taskset`. */
+export type Wrap = (file: string, args: readonly string[]) => readonly string[];
+
 /**
  * @param body the configuration but for `api` and `stateDir`, YAML
+ * @param wrap must not stay around: the pid has to be that of vxlane
  * @throws with the end of the daemon's log if it stops or stays silent
  */
-export async function startDaemon(run: Run, namespace: string, body: string): Promise<Daemon> {
+export async function startDaemon(
+  run: Run,
+  namespace: string,
+  body: string,
+  wrap: Wrap = (file, args) => [file, ...args],
+): Promise<Daemon> {
   const missing = daemonMissing();
   if (missing !== undefined) throw new Error(missing);
   const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
@@ -39,7 +48,8 @@ export async function startDaemon(run: Run, namespace: string, body: string): Pr
   await writeFile(config, `${body}\napi: { socket: ${folder}/api.sock }\nstateDir: ${folder}/state\n`);
 
   const startedAt = performance.now();
-  const child = spawnIn(run, namespace, process.execPath, [CLI, "run", "--config", config], ["ignore", "pipe", "pipe"]);
+  const [file = process.execPath, ...args] = wrap(process.execPath, [CLI, "run", "--config", config]);
+  const child = spawnIn(run, namespace, file, args, ["ignore", "pipe", "pipe"]);
   let log = "";
   child.stderr?.on("data", (text: Buffer) => {
     log = (log + text.toString()).slice(-2000);

@@ -1,0 +1,161 @@
+// Everybody who takes part, and how each is built. A contender is a name, the tests that it takes part in, and a
+// function that builds it; a driver of vxlane's is one object of configuration.
+//
+// Side a is the contender and side b the kernel's vxlan device ("both ends": vxlane as well). A contender whose driver
+// is a TAP, or who is the kernel's device itself, has its end in host a; a bridge and an AF_XDP port serve a container.
+
+import type { Run } from "../../suite.js";
+import { bridge } from "./bridge.js";
+import {
+  container,
+  describe,
+  type End,
+  type Host,
+  inside,
+  introduce,
+  kernelVxlan,
+  OVERLAY,
+  openEnd,
+  PORT,
+  twoHosts,
+  UNDERLAY,
+  UNDERLAY_DEVICE,
+  type Way,
+} from "./hosts.js";
+import { OVS_DEVICE, OVS_PROGRAMS, startOvs } from "./ovs.js";
+import { startVxlane, type VxlaneConfig } from "./vxlane.js";
+
+export type TestId =
+  | `tcp-${1 | 8}-${"out" | "in"}`
+  | `frames-${64 | 512 | 1400}-${"out" | "in"}`
+  | "rtt"
+  | "rtt-load"
+  | "encap-64"
+  | "decap-64";
+
+export interface Contender {
+  readonly name: string;
+  /** Has hosts at both ends, or only forwards between two devices. */
+  readonly endToEnd: boolean;
+  /** undefined: every end-to-end test. */
+  readonly tests?: readonly TestId[];
+  /** Left out by `--quick`. */
+  readonly fullOnly?: boolean;
+  readonly programs?: readonly string[];
+  /** @param label unique, for the names of its namespaces. @throws with the reason why it cannot take part */
+  build(run: Run, label: string): Promise<Way>;
+}
+
+const TAP = "vxlane0";
+
+type Driver = VxlaneConfig["underlay"]["driver"];
+
+/** No tunnel. */
+export const PLAIN = "veth";
+
+const veth: Contender = {
+  name: PLAIN,
+  endToEnd: true,
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    return introduce(await describe(a, UNDERLAY_DEVICE, UNDERLAY.a), await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
+  },
+};
+
+const kernel: Contender = {
+  name: "kernel",
+  endToEnd: true,
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    return introduce(await openEnd(a, await kernelVxlan(a, "a"), OVERLAY.a), await kernelEnd(b));
+  },
+};
+
+const bridgeKernel: Contender = {
+  name: "bridge+kernel",
+  endToEnd: true,
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    const inner = await container(run, label, a, OVERLAY.a);
+    await bridge(a, [PORT, await kernelVxlan(a, "a")]);
+    return introduce(inner, await kernelEnd(b));
+  },
+};
+
+const ovs: Contender = {
+  name: "ovs",
+  endToEnd: true,
+  programs: [...OVS_PROGRAMS, "ethtool"],
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    await startOvs(run, a);
+    // As on a wire: checksums finished and segments cut, since Open vSwitch drops what a veth leaves unfinished.
+    await inside(run, b, "ethtool", ["-K", UNDERLAY_DEVICE, "tx", "off"]);
+    return introduce(await openEnd(a, OVS_DEVICE, OVERLAY.a), await kernelEnd(b));
+  },
+};
+
+interface Variant {
+  readonly suffix?: string;
+  readonly bothEnds?: boolean;
+  readonly options?: VxlaneConfig["options"];
+  readonly tests?: readonly TestId[];
+  readonly fullOnly?: boolean;
+}
+
+function vxlane(driver: Driver, { suffix, bothEnds, options, ...rest }: Variant = {}): Contender {
+  const config = (port: string): VxlaneConfig => ({
+    underlay: driver === "udp" ? { driver } : { driver, interface: UNDERLAY_DEVICE },
+    ports: [{ name: port, driver: driver === "xdp" ? "xdp" : "tap" }],
+    options,
+  });
+  const side = async (run: Run, label: string, host: Host, which: "a" | "b"): Promise<End> => {
+    if (driver === "xdp") {
+      const inner = await container(run, `${label}${which}`, host, OVERLAY[which]);
+      await startVxlane(run, host, which, config(PORT));
+      return inner;
+    }
+    await startVxlane(run, host, which, config(TAP));
+    return openEnd(host, TAP, OVERLAY[which]);
+  };
+  return {
+    name: ["vxlane", driver, ...(suffix === undefined ? [] : [suffix])].join(" "),
+    endToEnd: true,
+    ...rest,
+    build: async (run, label) => {
+      const { a, b } = await twoHosts(run, label);
+      const ours = await side(run, label, a, "a");
+      return introduce(ours, bothEnds ? await side(run, label, b, "b") : await kernelEnd(b));
+    },
+  };
+}
+
+const HEADLINE_TESTS: readonly TestId[] = ["tcp-1-out", "tcp-1-in", "frames-64-out"];
+
+function variants(driver: Driver): Contender[] {
+  const bothEnds = { suffix: "both ends", bothEnds: true, tests: HEADLINE_TESTS, fullOnly: true };
+  const busyPoll = { suffix: "busyPoll", options: { busyPoll: "50us" }, tests: ["rtt"] as const, fullOnly: true };
+  return [vxlane(driver), vxlane(driver, bothEnds), vxlane(driver, busyPoll)];
+}
+
+const offloadsOff = {
+  suffix: "offloads off",
+  options: { offloads: "off" },
+  tests: HEADLINE_TESTS,
+  fullOnly: true,
+} as const;
+
+export const END_TO_END: readonly Contender[] = [
+  veth,
+  kernel,
+  bridgeKernel,
+  ovs,
+  ...variants("udp"),
+  vxlane("udp", offloadsOff),
+  ...variants("tap"),
+  ...variants("xdp"),
+];
+
+async function kernelEnd(host: Host): Promise<End> {
+  return openEnd(host, await kernelVxlan(host, "b"), OVERLAY.b);
+}

@@ -1,0 +1,92 @@
+// What the project promises of the way end to end, and the sentences that sum a run up.
+
+import type { Floor, Measure } from "../../measure.js";
+import type { Run } from "../../suite.js";
+import { NO_TUNNEL } from "./forwarding.js";
+import { BRIDGE, KERNEL } from "./tests.js";
+
+interface Promised {
+  readonly measure: string;
+  readonly contender: string;
+  readonly to: string;
+  readonly relation: Floor["relation"];
+  readonly limit: number;
+}
+
+const BOTH_WAYS = ["tcp-1-out", "tcp-1-in"] as const;
+const PERCENTILES = ["rtt-p50", "rtt-p99"] as const;
+
+function atLeast(limit: number, contender: string, to: string, ...measures: readonly string[]): Promised[] {
+  return measures.map((measure) => ({ measure, contender, to, relation: "at least", limit }));
+}
+
+function atMost(limit: number, contender: string, to: string, ...measures: readonly string[]): Promised[] {
+  return measures.map((measure) => ({ measure, contender, to, relation: "at most", limit }));
+}
+
+const PROMISES: readonly Promised[] = [
+  ...atLeast(0.8, "vxlane tap", KERNEL, ...BOTH_WAYS),
+  ...atLeast(0.5, "vxlane udp", KERNEL, ...BOTH_WAYS),
+  ...atLeast(0.6, "vxlane tap both ends", KERNEL, ...BOTH_WAYS),
+  ...atLeast(0.35, "vxlane udp both ends", KERNEL, ...BOTH_WAYS),
+  ...atLeast(2, "vxlane xdp", BRIDGE, "encap-64", "decap-64"),
+  ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, "encap-64", "decap-64"),
+  ...atLeast(3, "vxlane xdp", "ovs", "encap-64", "decap-64"),
+  ...atLeast(2, "vxlane udp", KERNEL, "frames-64-out"),
+  ...atLeast(2, "vxlane udp both ends", KERNEL, "frames-64-out"),
+  ...["udp", "tap", "xdp"].flatMap((driver) => atMost(2, `vxlane ${driver} busyPoll`, KERNEL, ...PERCENTILES)),
+  ...atMost(1.6, "vxlane tap", KERNEL, "tcp-1-out-cpu", "tcp-1-in-cpu"),
+];
+
+/** Floors about what this run was asked to measure. A contender that was asked for and is absent misses its floors. */
+export function promise(run: Run, asked: ReadonlySet<string>): void {
+  for (const { measure: id, contender, to, relation, limit } of PROMISES) {
+    const measure = run.measures.find(({ options }) => options.id === id);
+    if (measure === undefined || !asked.has(contender) || !asked.has(to)) continue;
+    run.floor({ measure, contender, of: "ratio", to, relation, limit });
+  }
+}
+
+/** One sentence a driver and figure, for those that were measured. */
+export function sumUp(run: Run, contenders: readonly string[]): void {
+  for (const contender of contenders) {
+    for (const sentence of [
+      throughput(run, contender, "one TCP flow out", "tcp-1-out", "Gbit/s"),
+      throughput(run, contender, "one TCP flow in", "tcp-1-in", "Gbit/s"),
+      throughput(run, contender, "64 B frames out", "frames-64-out", "M/s"),
+      throughput(run, contender, "64 B frames, encap only", "encap-64", "M/s"),
+      throughput(run, contender, "64 B frames, decap only", "decap-64", "M/s"),
+      roundTrip(run, contender),
+    ]) {
+      if (sentence !== undefined) run.headline(sentence);
+    }
+  }
+}
+
+function find(run: Run, id: string): Measure | undefined {
+  return run.measures.find(({ options }) => options.id === id);
+}
+
+function throughput(run: Run, contender: string, what: string, id: string, unit: string): string | undefined {
+  const measure = find(run, id);
+  const value = measure?.value(contender);
+  if (measure === undefined || value === undefined) return undefined;
+  const baseline = measure.options.baseline === KERNEL ? "the kernel's" : "a kernel bridge's";
+  const ratio = measure.ratio(contender);
+  const cpu = find(run, `${id}-cpu`)?.ratio(contender);
+  return [
+    `${what}, ${contender}: ${value.median.toPrecision(3)} ${unit}`,
+    ...(ratio === undefined ? [] : [`, ${ratio.median.toFixed(2)} of ${baseline}`]),
+    ...(cpu === undefined ? [] : [`; ${cpu.median.toFixed(1)} times its CPU`]),
+  ].join("");
+}
+
+function roundTrip(run: Run, contender: string): string | undefined {
+  const of = (name: string): string | undefined => {
+    const [p50, p99] = ["rtt-p50", "rtt-p99"].map((id) => find(run, id)?.value(name)?.median);
+    return p50 === undefined || p99 === undefined ? undefined : `p50 ${p50.toFixed(0)} us, p99 ${p99.toFixed(0)} us`;
+  };
+  const [ours, theirs] = [of(contender), of(KERNEL)];
+  if (ours === undefined) return undefined;
+  return `round trip, ${contender}: ${ours}${theirs === undefined ? "" : `; the kernel's: ${theirs}`}`;
+}

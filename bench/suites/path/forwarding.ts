@@ -1,0 +1,127 @@
+// Forwarding alone: host a has a container at a port and the underlay on the other side, and nothing else happens there.
+// What the container sends is counted on the underlay (encap); what comes on the underlay is in VXLAN already, and is
+// counted in the container (decap). So each direction is measured by itself, and so is the same driver when it only
+// switches from port to port.
+
+import { ip } from "../../host.js";
+import type { Run } from "../../suite.js";
+import { bridge, bridgeEntry } from "./bridge.js";
+import type { Contender } from "./contenders.js";
+import { udpFrame, vxlanFrame } from "./frames.js";
+import {
+  container,
+  type Direction,
+  describe,
+  type End,
+  type Host,
+  kernelVxlan,
+  NOBODYS_MAC,
+  OVERLAY,
+  PORT,
+  twoHosts,
+  UNDERLAY,
+  UNDERLAY_DEVICE,
+  VNI,
+  VXLAN_PORT,
+  type Way,
+} from "./hosts.js";
+import { OVS_PROGRAMS, startOvs } from "./ovs.js";
+import { startVxlane } from "./vxlane.js";
+
+export const NO_TUNNEL = "vxlane xdp, no tunnel";
+/** The MAC of an overlay host behind the tunnel that does not exist: in the forwarding tests nothing is behind it. */
+export const FAR_MAC = "02:00:00:00:0b:0b";
+
+interface Forwarder {
+  readonly name: string;
+  readonly programs?: readonly string[];
+  build(run: Run, host: Host, inner: End): Promise<void>;
+}
+
+function forwarding({ name, programs, build }: Forwarder): Contender {
+  return {
+    name,
+    programs,
+    endToEnd: false,
+    tests: ["encap-64", "decap-64"],
+    build: async (run, label) => {
+      const { a, b } = await twoHosts(run, `${label}f`);
+      const inner = await container(run, `${label}f`, a, OVERLAY.a);
+      // Host b counts what comes, and does nothing else with it.
+      const neighbour = [UNDERLAY.b, "lladdr", NOBODYS_MAC, "dev", UNDERLAY_DEVICE, "nud", "permanent"];
+      await ip("-n", a.namespace, "neigh", "replace", ...neighbour);
+      const host = await describe(a, UNDERLAY_DEVICE, UNDERLAY.a);
+      await build(run, a, inner);
+      return forwarded(name, inner, host, await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
+    },
+  };
+}
+
+const FORWARDERS: readonly Forwarder[] = [
+  {
+    name: "bridge+kernel",
+    build: async (_run, host, inner) => {
+      const tunnel = await kernelVxlan(host, "a");
+      await bridge(host, [PORT, tunnel]);
+      await bridgeEntry(host, inner.mac, PORT);
+      await bridgeEntry(host, FAR_MAC, tunnel);
+    },
+  },
+  {
+    name: "ovs",
+    programs: OVS_PROGRAMS,
+    build: async (run, host, inner) => {
+      const fdb = [
+        { port: PORT, mac: inner.mac },
+        { port: "vxlan0", mac: FAR_MAC },
+      ];
+      await startOvs(run, host, { ports: [PORT], fdb, nextHopMac: NOBODYS_MAC });
+    },
+  },
+  {
+    name: "vxlane xdp",
+    build: async (run, host, inner) => {
+      await startVxlane(run, host, "a", {
+        underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
+        ports: [{ name: PORT, driver: "xdp" }],
+        fdb: [
+          { mac: inner.mac, port: PORT },
+          { mac: FAR_MAC, vtep: UNDERLAY.b },
+        ],
+        options: { workers: 1 },
+      });
+    },
+  },
+  {
+    name: NO_TUNNEL,
+    build: async (run, host, inner) => {
+      await startVxlane(run, host, "a", {
+        underlay: { driver: "udp" },
+        ports: [
+          { name: PORT, driver: "xdp" },
+          { name: UNDERLAY_DEVICE, driver: "xdp" },
+        ],
+        fdb: [
+          { mac: inner.mac, port: PORT },
+          { mac: FAR_MAC, port: UNDERLAY_DEVICE },
+        ],
+        options: { workers: 1 },
+      });
+    },
+  },
+];
+
+export const FORWARDING: readonly Contender[] = FORWARDERS.map(forwarding);
+
+/** Out: what the container sends to somebody behind the tunnel. In: the answer, in VXLAN if there is a tunnel. */
+function forwarded(name: string, a: End, host: End, b: End): Way {
+  const frame = (direction: Direction, frameLen: number): Uint8Array => {
+    const [near, far] = [a.mac, FAR_MAC];
+    if (direction === "out") return udpFrame({ srcMac: near, dstMac: far, src: OVERLAY.a, dst: OVERLAY.b }, frameLen);
+    const inner = udpFrame({ srcMac: far, dstMac: near, src: OVERLAY.b, dst: OVERLAY.a }, frameLen);
+    if (name === NO_TUNNEL) return inner;
+    const outer = { srcMac: b.mac, dstMac: host.mac, src: UNDERLAY.b, dst: UNDERLAY.a };
+    return vxlanFrame(outer, { port: VXLAN_PORT, vni: VNI }, inner);
+  };
+  return { a, b, frame };
+}

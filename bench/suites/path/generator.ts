@@ -1,0 +1,97 @@
+// Sends frames into a device and counts them where they arrive.
+//
+// trafgen writes frames of one flow into a packet ring, past the queueing discipline, as fast as one core can: what it
+// reaches when the receiver drops everything at once is the ceiling that stands beside each rate.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pause, spawnIn, stop } from "../../host.js";
+import type { Run } from "../../suite.js";
+import { books, type DeviceCounters, type Flow, type Rate, readDevice, receivedBetween } from "./counters.js";
+import { trafgenConfig } from "./frames.js";
+import type { Direction, End, Way } from "./hosts.js";
+
+export interface Blast extends Rate {
+  readonly flow: Flow;
+}
+
+const FIRST_FRAME_MS = 3000;
+const WARM_UP_SECONDS = 0.2;
+const POLL_MS = 10;
+/** The way is empty when nothing has arrived for so long. */
+const QUIET_MS = 60;
+const DRAIN_MS = 2000;
+
+/** One sender for `seconds`, after a warm-up. @throws with the reason if nothing arrives or the books do not balance */
+export async function blast(
+  run: Run,
+  way: Way,
+  direction: Direction,
+  frameLen: number,
+  seconds: number,
+): Promise<Blast> {
+  const [from, to] = direction === "out" ? [way.a, way.b] : [way.b, way.a];
+  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
+  run.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const file = join(folder, "frame.cfg");
+  writeFileSync(file, trafgenConfig(way.frame(direction, frameLen)));
+
+  const before = { sender: read(from), receiver: read(to) };
+  const args = ["--no-sock-mem", "--notouch-irq", "--dev", from.device, "--conf", file, "-n", "0", "-P", "1"];
+  const sender = spawnIn(run, from.namespace, "trafgen", args, ["ignore", "ignore", "pipe"]);
+  let complaint = "";
+  sender.stderr?.on("data", (text: Buffer) => {
+    complaint = (complaint + text.toString()).slice(-300);
+  });
+  const alive = (): void => {
+    if (sender.exitCode !== null) throw new Error(`trafgen ended with ${sender.exitCode}: ${complaint.trim()}`);
+  };
+  let rate: Rate;
+  try {
+    await started(run, from, before.sender, alive);
+    await pause(run, WARM_UP_SECONDS);
+    const first = readDevice(to.pid, to.device);
+    await pause(run, seconds);
+    rate = receivedBetween(first, readDevice(to.pid, to.device));
+    alive();
+  } finally {
+    await stop(sender, "SIGINT");
+    rmSync(folder, { recursive: true, force: true });
+  }
+  await drained(run, to);
+  const [sent, received] = [
+    { before: before.sender, after: read(from) },
+    { before: before.receiver, after: read(to) },
+  ];
+  return { ...rate, flow: books(sent, received) };
+}
+
+function read({ pid, device }: End): DeviceCounters {
+  return readDevice(pid, device);
+}
+
+async function started(run: Run, from: End, before: DeviceCounters, alive: () => void): Promise<void> {
+  const until = performance.now() + FIRST_FRAME_MS;
+  for (;;) {
+    const { txFrames, txDropped } = read(from);
+    if (txFrames + txDropped > before.txFrames + before.txDropped) return;
+    alive();
+    if (performance.now() > until) throw new Error(`trafgen sent nothing for ${FIRST_FRAME_MS} ms`);
+    await sleep(POLL_MS, undefined, { signal: run.signal });
+  }
+}
+
+/** Waits until what is still on its way has arrived. */
+async function drained(run: Run, to: End): Promise<void> {
+  const until = performance.now() + DRAIN_MS;
+  let last = read(to).rxFrames;
+  let quietSince = performance.now();
+  while (performance.now() < until && performance.now() - quietSince < QUIET_MS) {
+    await sleep(POLL_MS, undefined, { signal: run.signal });
+    const now = read(to).rxFrames;
+    if (now !== last) quietSince = performance.now();
+    last = now;
+  }
+}

@@ -1,0 +1,150 @@
+// End to end: what arrives through a tunnel, beside no tunnel, the kernel's, and Open vSwitch's, all in one run and taking
+// turns test by test. Sender, tunnel and receiver are namespaces of this machine, joined by veth pairs.
+//
+// All contenders are built first, each on hosts of its own, and stay until the end. One that cannot be built, or fails
+// in a test, is absent from those rows with its reason, and the others go on.
+
+import { daemonMissing } from "../../daemon.js";
+import { hasProgram, isRoot } from "../../host.js";
+import { type Plan, type Run, type Settings, type Suite, wantsPeer } from "../../suite.js";
+import { type Contender, END_TO_END, PLAIN } from "./contenders.js";
+import { build, Ceiling, howToInstall, type Member, message, Turns } from "./field.js";
+import { promise, sumUp } from "./floors.js";
+import { FORWARDING } from "./forwarding.js";
+import { pinning } from "./pinning.js";
+import { LOAD_OF, TESTS, type Test } from "./tests.js";
+
+const CONTENDERS: readonly Contender[] = [...END_TO_END, ...FORWARDING];
+/** To build a contender, and to take it away again. */
+const BUILD_SECONDS = 0.7;
+
+export const path: Suite = {
+  name: "path",
+  summary: "TCP, frames and round trips end to end, beside no tunnel, the kernel's and Open vSwitch's",
+  defaults: { rounds: 5, seconds: 1 },
+  quick: { rounds: 1, seconds: 1 },
+  plan,
+  run,
+};
+
+type Wanted = (measureId: string) => boolean;
+
+function testsOf({ quick }: Settings, wants: Wanted): Test[] {
+  const wanted = TESTS.filter((test) => (test.quick || !quick) && test.measures.some(({ id }) => wants(id)));
+  const needed = new Set(wanted.flatMap(({ id, needs }) => [id, ...(needs === undefined ? [] : [needs])]));
+  return TESTS.filter(({ id }) => needed.has(id));
+}
+
+function takesPart({ tests, endToEnd }: Contender, test: Test): boolean {
+  return tests?.includes(test.id) ?? endToEnd === test.endToEnd;
+}
+
+/** Those that some test of this run needs. */
+function contendersOf(settings: Settings, tests: readonly Test[], wants: (contender: string) => boolean): Contender[] {
+  return CONTENDERS.filter(
+    (contender) =>
+      !(settings.quick && contender.fullOnly) &&
+      tests.some((test) => takesPart(contender, test)) &&
+      wants(contender.name),
+  );
+}
+
+function plan(settings: Settings): Plan {
+  const tests = testsOf(settings, settings.only);
+  const contenders = contendersOf(settings, tests, (name) => wantsPeer(settings, name));
+  const names = [...new Set(contenders.map(({ name }) => name))];
+  const programs = new Set([
+    ...tests.map(({ program }) => program),
+    ...contenders.flatMap(({ programs = [] }) => programs),
+  ]);
+  const missing = [...programs].filter((program) => !hasProgram(program)).map(howToInstall);
+  if (!isRoot()) missing.push("root, for network namespaces: run it with sudo");
+  const daemon = daemonMissing();
+  if (daemon !== undefined) missing.push(daemon);
+  const round = tests.reduce((sum, test) => {
+    const turns = contenders.filter((contender) => takesPart(contender, test)).length;
+    return sum + turns * test.seconds(settings.seconds) + (test.overhead ?? 0);
+  }, 0);
+  return {
+    lines: [
+      "hosts in network namespaces, joined by veth pairs; the kernel's vxlan on the far side unless said",
+      `tests: ${tests.map(({ id }) => id).join(", ")}`,
+      `contenders, taking turns: ${names.join(", ")}`,
+    ],
+    seconds: contenders.length * BUILD_SECONDS + settings.rounds * round,
+    missing,
+    ids: TESTS.flatMap(({ measures }) => measures.map(({ id }) => id)),
+  };
+}
+
+async function run(run: Run): Promise<void> {
+  const { settings } = run;
+  const tests = testsOf(settings, (id) => run.wants(id));
+  const contenders = contendersOf(settings, tests, (name) => run.wantsPeer(name));
+  const measures = new Map(tests.map((test) => [test, test.measures.map((options) => run.measure(options))]));
+  promise(run, new Set(contenders.map(({ name }) => name)));
+  if (!isRoot()) {
+    for (const [test, filled] of measures) {
+      for (const contender of contenders.filter((contender) => takesPart(contender, test))) {
+        for (const measure of filled) measure.absent(contender.name, "needs root, for network namespaces");
+      }
+    }
+    return;
+  }
+  run.fact("pinning of path", pinning());
+
+  const members: Member[] = [];
+  for (const [index, contender] of contenders.entries()) members.push(await build(run, contender, String(index)));
+  const ceiling = new Ceiling(run);
+  const rateOf = (contender: string, round: number): number | undefined => {
+    const rates = [...measures].find(([{ id }]) => id === LOAD_OF)?.[1][0];
+    return rates?.samples(contender).find((sample) => sample.round === round)?.value;
+  };
+  const turns = tests.map((test) => {
+    const taking = members.filter(({ contender }) => takesPart(contender, test));
+    return new Turns(run, test, measures.get(test) ?? [], taking);
+  });
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const turn of turns) {
+      run.checkpoint();
+      await turn.take(round, (contender) => ({ frameRate: rateOf(contender, round) }));
+      await measureCeiling(run, ceiling, turn, round);
+    }
+    run.progress(`round ${round + 1} of ${settings.rounds} done`);
+  }
+  sumUp(
+    run,
+    [...new Set(contenders.map(({ name }) => name))].filter((name) => name.startsWith("vxlane")),
+  );
+  explain(run);
+}
+
+/** Beside the rates: frames to nobody, or what plain veth carried in this round. */
+async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Turns, round: number): Promise<void> {
+  const [rate] = measures;
+  if (rate === undefined || test.ceiling === undefined) return;
+  try {
+    if (test.ceiling !== "plain") rate.ceiling(round, await ceiling.frames(test.ceiling));
+    else rate.ceiling(round, rate.samples(PLAIN).find((sample) => sample.round === round)?.value ?? Number.NaN);
+  } catch (error) {
+    run.checkpoint();
+    rate.noCeiling(message(error));
+  }
+}
+
+function explain(run: Run): void {
+  for (const note of NOTES) run.note(note);
+}
+
+const NOTES: readonly string[] = [
+  "out: from the contender's side to the far side; in: the other way",
+  "the far side is the kernel's vxlan device, but of veth (no tunnel) and of `both ends` (vxlane there too)",
+  "bridge+kernel and vxlane xdp serve a container on a veth; the others' side is their own device",
+  "ovs: its peer's veth finishes checksums and cuts segments, as a wire would; the other contenders' do not",
+  "frames: one flow of one sender, counted at the receiving device, lengths without FCS",
+  "sent: into the sending device; lost: refused by it (a full TAP queue), or gone on the way",
+  "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once",
+  "encap only, decap only: container, host, next host; what leaves is counted on the wire, what comes is in VXLAN already",
+  "half load: sockperf sends half as many messages as the contender forwarded 64 B frames in the same round",
+  "CPU: of the whole machine, sender and receiver included, from /proc/stat",
+];

@@ -1,0 +1,54 @@
+// vxlane as a contender. A driver is nothing but a few keys of the configuration; what this build or this host does not
+// offer, the daemon itself refuses, and its words become the reason why the contender is absent.
+
+import { type Daemon, startDaemon } from "../../daemon.js";
+import type { Run } from "../../suite.js";
+import { type Host, OVERLAY_MTU, UNDERLAY, VNI, VXLAN_PORT } from "./hosts.js";
+import { refusal } from "./output.js";
+import { pinned } from "./pinning.js";
+
+export interface Port {
+  readonly name: string;
+  readonly driver: "tap" | "xdp";
+}
+
+export interface VxlaneConfig {
+  readonly underlay: { readonly driver: "udp" | "tap" | "xdp"; readonly interface?: string };
+  readonly ports: readonly Port[];
+  readonly fdb?: readonly (
+    | { readonly mac: string; readonly vtep: string }
+    | { readonly mac: string; readonly port: string }
+  )[];
+  /** Keys of the top level. */
+  readonly options?: Readonly<Record<string, string | number>>;
+}
+
+/** YAML, a line for each key of the top level. */
+export function vxlaneYaml(side: "a" | "b", { underlay, ports, fdb = [], options = {} }: VxlaneConfig): string {
+  const remote = side === "a" ? UNDERLAY.b : UNDERLAY.a;
+  const network = {
+    vni: VNI,
+    name: "bench",
+    mtu: OVERLAY_MTU,
+    flood: { mode: "headend", vteps: [remote] },
+    ports,
+    fdb,
+  };
+  const keys = { local: UNDERLAY[side], port: VXLAN_PORT, underlay, ...options, networks: [network] };
+  return Object.entries(keys)
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+    .join("\n");
+}
+
+/** @throws with the daemon's own reason if it does not start */
+export async function startVxlane(run: Run, host: Host, side: "a" | "b", config: VxlaneConfig): Promise<Daemon> {
+  try {
+    return await startDaemon(run, host.namespace, vxlaneYaml(side, config), (file, args) =>
+      pinned("tunnel", file, args),
+    );
+  } catch (error) {
+    run.checkpoint();
+    const [what = "", ...log] = (error instanceof Error ? error.message : String(error)).split(": ");
+    throw new Error(`${what}: ${refusal(log.join(": "))}`);
+  }
+}
