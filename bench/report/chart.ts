@@ -4,7 +4,7 @@
 
 import type { CustomSeriesRenderItem, EChartsOption, SeriesOption } from "echarts";
 import type { Chart, Point, Series } from "./figure-data.js";
-import { figure } from "./figures.js";
+import { compact, figure } from "./figures.js";
 import { placeholder, seriesColour, withVariables } from "./palette.js";
 
 const WIDTH = 900;
@@ -168,7 +168,7 @@ function errorBar(x: number, top: number, bottom: number, stroke: string = INK) 
   const line = (x1: number, y1: number, x2: number, y2: number) => ({
     type: "line" as const,
     shape: { x1, y1, x2, y2 },
-    style: { stroke, lineWidth: 1.5 },
+    style: { stroke, lineWidth: 1.5, fill: "none" },
   });
   if (bottom - top < 1) return [];
   return [line(x, top, x, bottom), line(x - CAP, top, x + CAP, top), line(x - CAP, bottom, x + CAP, bottom)];
@@ -188,7 +188,7 @@ function ceilingMarks(ceiling: readonly Point[]): SeriesOption[] {
     const [x = 0, y = 0] = api.coord([api.value(0), api.value(1)]);
     const size = api.size?.([1, 0]);
     const half = (Array.isArray(size) ? (size[0] ?? 0) : (size ?? 0)) * 0.42;
-    const style = { stroke: FAINT, lineWidth: 1.5, lineDash: [6, 4] };
+    const style = { stroke: FAINT, lineWidth: 1.5, lineDash: [6, 4], fill: "none" };
     return { type: "line", shape: { x1: x - half, y1: y, x2: x + half, y2: y }, style };
   };
   const data = ceiling.map(({ x, median }) => [x, median]);
@@ -196,13 +196,3 @@ function ceilingMarks(ceiling: readonly Point[]): SeriesOption[] {
 }
 
 export const CEILING = "the generator's own ceiling";
-
-/** 64k of 65536, 1M of 1000000; small numbers as they are. */
-export function compact(value: number): string {
-  for (const base of [1024, 1000]) {
-    const [k, m] = [value / base, value / base ** 2];
-    if (Math.abs(m) >= 1 && Number.isInteger(m * 10)) return `${m}M`;
-    if (Math.abs(k) >= 10 && Number.isInteger(k)) return `${k}k`;
-  }
-  return Math.abs(value) >= 10_000 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
-}

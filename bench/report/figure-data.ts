@@ -1,6 +1,7 @@
 // What a chart shows, before anything is drawn: measures of one chart, sorted along x, contenders as series.
 
 import type { Spread } from "../statistics.js";
+import { compact } from "./figures.js";
 import type { MeasureReport, SuiteReport } from "./schema.js";
 
 export interface Point extends Spread {
@@ -44,11 +45,13 @@ function chartOf(measures: readonly MeasureReport[]): Chart {
   const plots = measures.flatMap(({ plot }) => plot ?? []);
   const first = plots[0];
   if (first === undefined) throw new Error("a chart without measures");
-  const isNumeric = plots.every(({ x }) => typeof x === "number");
-  const categories = isNumeric ? undefined : [...new Set(plots.map(({ x }) => String(x)))];
+  // One number has no axis of numbers: it is drawn as a name.
+  const isNumeric = plots.every(({ x }) => typeof x === "number") && new Set(plots.map(({ x }) => x)).size > 1;
+  const nameOf = (x: string | number): string => (typeof x === "number" ? compact(x) : x);
+  const categories = isNumeric ? undefined : [...new Set(plots.map(({ x }) => nameOf(x)))];
   const place = (measure: MeasureReport): number => {
     const x = measure.plot?.x ?? 0;
-    return categories === undefined ? Number(x) : categories.indexOf(String(x));
+    return categories === undefined ? Number(x) : categories.indexOf(nameOf(x));
   };
   const along = (points: readonly Point[]): Point[] => [...points].sort((a, b) => a.x - b.x);
   const contenders = [...new Set(measures.flatMap(({ rows }) => rows.map(({ contender }) => contender)))];

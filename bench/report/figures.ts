@@ -10,6 +10,16 @@ export function figure(value: number | undefined): string {
   return digits > 6 ? value.toPrecision(3) : value.toFixed(Math.max(0, digits));
 }
 
+/** 64k of 65536, 1M of 1000000; small numbers as they are. */
+export function compact(value: number): string {
+  for (const base of [1024, 1000]) {
+    const [k, m] = [value / base, value / base ** 2];
+    if (Math.abs(m) >= 1 && Number.isInteger(m * 10)) return `${m}M`;
+    if (Math.abs(k) >= 10 && Number.isInteger(k)) return `${k}k`;
+  }
+  return Math.abs(value) >= 10_000 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
+}
+
 export function ratioText(ratio: Row["ratio"]): string {
   return ratio === undefined ? "" : `${figure(ratio.median)} (${figure(ratio.min)} to ${figure(ratio.max)})`;
 }

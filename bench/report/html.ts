@@ -42,22 +42,19 @@ ${environmentSection(report)}
 }
 
 function summary({ suites }: Report): Markup {
-  const sentences = suites.flatMap(({ headlines }) => headlines);
-  const failed = suites.flatMap(({ name, failed }) => (failed === undefined ? [] : [`${name} ended early: ${failed}`]));
-  const missed = suites.flatMap(({ floors }) => floors.filter(({ holds }) => !holds));
-  const held = suites.reduce((sum, { floors }) => sum + floors.filter(({ holds }) => holds).length, 0);
-  const floors =
-    held + missed.length === 0
-      ? []
-      : [
-          `${held} of ${held + missed.length} floors that the project states hold${missed.length === 0 ? "" : "; see the suites for those that do not"}`,
-        ];
-  const items = [
-    ...sentences.map((sentence) => html`<li>${sentence}</li>`),
-    ...floors.map((line) => html`<li>${line}</li>`),
-    ...failed.map((line) => html`<li class="warn">${line}</li>`),
-  ];
-  return items.length === 0 ? raw("") : html`<section class="summary" aria-label="Summary"><ul>${items}</ul></section>`;
+  const floors = suites.flatMap((suite) => suite.floors);
+  const held = floors.filter(({ holds }) => holds).length;
+  const parts = suites
+    .filter(({ headlines, failed }) => headlines.length > 0 || failed !== undefined)
+    .map(({ name, headlines, failed }) => {
+      const sentences = headlines.map((sentence) => html`<li>${sentence}</li>`);
+      const early = failed === undefined ? raw("") : html`<li class="warn">it ended early: ${failed}</li>`;
+      return html`<h2><a href="#${name}">${name}</a></h2><ul>${sentences}${early}</ul>`;
+    });
+  const missed = held === floors.length ? "" : "; the suites say which do not";
+  const judged = html`<p>${held} of ${floors.length} floors that the project states hold${missed}.</p>`;
+  if (parts.length + floors.length === 0) return raw("");
+  return html`<section class="summary" aria-label="Summary">${parts}${floors.length === 0 ? raw("") : judged}</section>`;
 }
 
 function warningsOf({ suites, environment }: Report): Markup {
@@ -84,7 +81,7 @@ async function section(suite: SuiteReport): Promise<Markup> {
     const colourOf = colours(suite, chart);
     figures.push(await figureOf(chart, `${suite.name}-chart-${index + 1}`, colourOf));
   }
-  return html`<section id="${suite.name}">
+  return html`<section class="suite" id="${suite.name}">
 <h2>${suite.name}: ${suite.summary}</h2>
 <p class="faint"><code>${suite.command}</code> · ${suite.rounds} rounds of ${suite.roundSeconds} s · ${suite.seconds} s in all</p>
 ${suite.failed === undefined ? raw("") : html`<p class="warn">This suite ended early: ${suite.failed}</p>`}
@@ -140,7 +137,7 @@ function environmentSection(report: Report): Markup {
   const rows = environmentRows(report).map(
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`,
   );
-  return html`<section id="environment">
+  return html`<section class="suite" id="environment">
 <h2>Environment</h2>
 <table><tbody>${rows}</tbody></table>
 <p class="faint">All of it again: <code>${report.environment.command}</code></p>

@@ -17,6 +17,7 @@ a { color: var(--s0); }
 code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
 .faint, figcaption, .legend { color: var(--faint); font-size: .9rem; }
 .summary { background: var(--panel); border-left: 4px solid var(--s0); padding: .7rem 1rem; margin: 1rem 0; }
+.summary h2 { font-size: 1rem; margin: .6rem 0 0; padding: 0; border: 0; break-before: auto; }
 .summary ul { margin: .3rem 0; padding-left: 1.2rem; }
 .summary li { margin: .25rem 0; }
 .warn { color: var(--warn); }
@@ -44,8 +45,7 @@ tr.ceiling th, tr.ceiling td { color: var(--faint); }
   html { font-size: 10.5pt; }
   body { max-width: none; padding: 0; }
   nav { display: none; }
-  section + section:not(:first-of-type) h2 { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
-  p + section h2 { break-before: auto; }
+  .suite + .suite > h2 { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
   h2, h3, caption { break-after: avoid; }
   figure, tr, .summary { break-inside: avoid; }
   thead { display: table-header-group; }

@@ -23,6 +23,7 @@ const PACKAGES: Record<string, string> = {
   ethtool: "ethtool",
   "ovsdb-server": "openvswitch-switch",
   "ovs-vswitchd": "openvswitch-switch",
+  trafgen: "netsniff-ng",
   "ovs-vsctl": "openvswitch-switch",
   "ovsdb-tool": "openvswitch-common",
   promtool: "prometheus",

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { chartsOf } from "../../../bench/report/figure-data.js";
-import { figure } from "../../../bench/report/figures.js";
+import { compact, figure } from "../../../bench/report/figures.js";
 import { toHtml } from "../../../bench/report/html.js";
 import { toMarkdown } from "../../../bench/report/markdown.js";
 import { checkReport } from "../../../bench/report/read.js";
@@ -143,14 +143,23 @@ describe("charts", () => {
     expect(charts[1]?.series[0]?.points.map(({ x }) => x)).toEqual([1024, 65536, 4194304]);
   });
 
+  test("a single number is drawn as a name", () => {
+    const run = newRun();
+    const plot = { chart: "c", x: 65536, xLabel: "entries", scale: "log" } as const;
+    addAll(run.measure({ id: "m", title: "m", unit: "ms", better: "lower", plot }), "vxlane", [1]);
+    expect(chartsOf(reportOf(run).suites[0] as Report["suites"][number])).toMatchObject([{ categories: ["64k"] }]);
+  });
+
   test("0 has no logarithm, nothing has no chart", () => {
     const run = newRun();
-    const plot = { chart: "c", x: 0, xLabel: "x", scale: "log", yScale: "log" } as const;
-    const measure = run.measure({ id: "m", title: "m", unit: "ms", better: "lower", plot });
-    measure.absent("vxlane", "broken");
+    const plot = { chart: "c", xLabel: "x", scale: "log", yScale: "log" } as const;
+    const [measure] = [0, 1].map((x) =>
+      run.measure({ id: `m${x}`, title: "m", unit: "ms", better: "lower", plot: { ...plot, x } }),
+    );
+    measure?.absent("vxlane", "broken");
     const suite = (): Report["suites"][number] => reportOf(run).suites[0] as Report["suites"][number];
     expect(chartsOf(suite())).toEqual([]);
-    measure.add("vxlane", 0, 0);
+    measure?.add("vxlane", 0, 0);
     expect(chartsOf(suite())).toMatchObject([{ xScale: "linear", yScale: "linear" }]);
   });
 });
@@ -195,6 +204,18 @@ describe("forms", () => {
     expect(page).not.toContain("<svg");
     expect(page).toContain("absent: needs root");
   });
+});
+
+test.each([
+  [64, "64"],
+  [1500, "1500"],
+  [65536, "64k"],
+  [100_000, "100k"],
+  [1_048_576, "1M"],
+  [2_500_000, "2.5M"],
+  [0.30000000000000004, "0.3"],
+])("%d on an axis is %s", (value, text) => {
+  expect(compact(value)).toBe(text);
 });
 
 test.each([
