@@ -63,10 +63,30 @@ export interface Dataplane {
   vtepRemove(worker: number, vtep: number): number;
   /** Writes the VTEP's outer header into its spare record and switches to it. `ttl` 1 to 255. */
   vtepRewrite(worker: number, vtep: number, flags: number, ttl: number): void;
+  /**
+   * Gives a VTEP another next hop: writes its spare record and switches to it. The record before this one may still be in use until
+   * an epoch has passed, so wait for that between two calls for one VTEP. @param mac low 6 bytes as in memory, 0: unknown
+   */
+  vtepSetNextHop(worker: number, vtep: number, mac: bigint): void;
   /** Lets `vtep` send into `network`. Returns 0 when the set is full. */
   accessAllow(worker: number, network: number, vtep: number): number;
   /** Returns 1 if the pair was there, 0 if not, FDB_SET_BUSY if the lock stayed taken. */
   accessDeny(worker: number, network: number, vtep: number): number;
+
+  /** Makes the worker's UMEM of frames of 1 << shift bytes, while it has no socket. By control. */
+  xskInitialise(worker: number, shift: number): void;
+  /** To be called by a worker that starts, before any of the following. */
+  xskRecover(worker: number): void;
+  /** Fills inputs from a socket's RX ring. Returns how many. */
+  xskReceive(worker: number, slot: number, max: number): number;
+  /** Sends outputs first to first + count - 1. Returns how many are left as SEND_ELSEWHERE. */
+  xskSend(worker: number, slot: number, first: number, count: number): number;
+  /** Gives back the frames of inputs 0 to count - 1 that have not gone to a socket. */
+  xskFinish(worker: number, count: number): void;
+  /** Looks after the sockets. Returns which want a call: bits 0 to 15 to send, 16 to 31 to receive. */
+  xskTick(worker: number): number;
+  /** Frames of a socket that the kernel has not taken for sending yet. */
+  xskWaiting(worker: number, slot: number): number;
 
   /** Flow hash of the Ethernet frame at `frame`, and the outer source port that it means. */
   flowHash(frame: number, length: number): number;

@@ -17,7 +17,10 @@ export { releaseLocks } from "./fdb/lock";
 export { encapGather } from "./gather";
 export { decapSettle, encapSettle } from "./settle";
 export { accessAllow, accessDeny } from "./tables/access";
-export { vtepFind, vtepIntern, vtepRemove, vtepRewrite, vtepUnlink } from "./tables/vtep";
+export { vtepFind, vtepIntern, vtepRemove, vtepRewrite, vtepSetNextHop, vtepUnlink } from "./tables/vtep";
+export { xskReceive } from "./xdp/receive";
+export { xskSend } from "./xdp/send";
+export { xskFinish, xskInitialise, xskRecover, xskTick, xskWaiting } from "./xdp/upkeep";
 
 /** Writes the patterns that loops load instead of literals. Once, by control, before anything else runs. */
 export function initialise(): void {

@@ -26,6 +26,7 @@ export const EINVAL = 22;
 export const EFBIG = 27;
 export const EBADFD = 77;
 export const EMSGSIZE = 90;
+export const ENOPROTOOPT = 92;
 export const EOPNOTSUPP = 95;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;

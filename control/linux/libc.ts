@@ -103,6 +103,22 @@ export const tgkill = (group: number, thread: number, signal: number): number =>
 export const siginterrupt: (signal: number, interrupts: number) => number = libc.func(
   "int siginterrupt(int signal, int interrupts)",
 );
+/** Without bytes or address: wakes the kernel's side of an XDP socket. */
+export const sendto: (fd: Fd, bytes: Address, length: number, flags: number, address: Address, size: number) => number =
+  libc.func("long sendto(int fd, uintptr_t bytes, size_t length, int flags, uintptr_t address, uint32_t size)");
+export const recvfrom: (
+  fd: Fd,
+  bytes: Address,
+  length: number,
+  flags: number,
+  address: Address,
+  size: Address,
+) => number = libc.func(
+  "long recvfrom(int fd, uintptr_t bytes, size_t length, int flags, uintptr_t address, uintptr_t size)",
+);
+/** Returns an address, or -1. */
+export const mmap: (at: Address, length: number, protection: number, flags: number, fd: Fd, offset: number) => number =
+  libc.func("intptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, long offset)");
 
 /** The errno of this thread's last failed call. Ask at once: any other call may change it. */
 export const lastErrno: () => number = koffi.errno;

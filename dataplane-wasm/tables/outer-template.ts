@@ -5,7 +5,7 @@
 // total length and the TOS, then complements. VTEP_PSEUDO_SUM is the same for the UDP checksum: addresses, protocol
 // and destination port.
 
-import { VTEP_ADDRESS, VTEP_NEXT_HOP, VTEP_OUTER, VTEP_OUTER_SIZE, VTEP_PSEUDO_SUM } from "../layout";
+import { SYSTEM_MAC, VTEP_ADDRESS, VTEP_NEXT_HOP, VTEP_OUTER, VTEP_OUTER_SIZE, VTEP_PSEUDO_SUM } from "../layout";
 import { asWire16, storeBe16 } from "../wire/bytes";
 import { fold, sumBytes } from "../wire/checksum";
 import { ETH_DST, ETH_LEN, ETH_SRC, ETH_TYPE, ETH_TYPE_IPV4_WIRE, ETH_TYPE_IPV6_WIRE } from "../wire/ethernet";
@@ -64,9 +64,15 @@ export function writeOuterTemplate(record: usize, local: usize, port: u32, ipv6:
   }
   store<u32>(record, fold(sum), VTEP_PSEUDO_SUM);
 
-  const ethernet = ip - ETH_LEN;
+  store<u16>(ip - ETH_LEN, <u16>(ipv6 ? ETH_TYPE_IPV6_WIRE : ETH_TYPE_IPV4_WIRE), ETH_TYPE);
+  const outerLen = ETH_LEN + ipLen + UDP_LEN;
+  writeOuterMacs(record, outerLen);
+  return outerLen;
+}
+
+/** The MACs of the outer Ethernet header: the next hop, and the underlay's interface. Zero where unknown: such a frame needs a raw socket. */
+export function writeOuterMacs(record: usize, outerLen: u32): void {
+  const ethernet = record + VTEP_OUTER + VTEP_OUTER_SIZE - outerLen;
   memory.copy(ethernet + ETH_DST, record + VTEP_NEXT_HOP, MAC_LEN);
-  memory.fill(ethernet + ETH_SRC, 0, MAC_LEN);
-  store<u16>(ethernet, <u16>(ipv6 ? ETH_TYPE_IPV6_WIRE : ETH_TYPE_IPV4_WIRE), ETH_TYPE);
-  return ETH_LEN + ipLen + UDP_LEN;
+  memory.copy(ethernet + ETH_SRC, SYSTEM_MAC, MAC_LEN);
 }

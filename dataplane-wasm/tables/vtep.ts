@@ -18,6 +18,7 @@ import {
   VTEP_INDEX,
   VTEP_INDEX_DELETED,
   VTEP_INDEX_SLOTS,
+  VTEP_NEXT_HOP,
   VTEP_OUTER_LEN,
   VTEP_POINTERS,
   VTEP_RECORD_SIZE,
@@ -25,7 +26,7 @@ import {
   VTEPS_LEARNED_MAX,
   VTEPS_MAX,
 } from "../layout";
-import { writeOuterTemplate } from "./outer-template";
+import { writeOuterMacs, writeOuterTemplate } from "./outer-template";
 
 /* Our choices. */
 const HASH_LOW: u64 = 0x9e3779b97f4a7c15;
@@ -93,6 +94,7 @@ export function vtepIntern(worker: u32, address: usize, flags: u32): u32 {
     vtep = freeId(flags);
     if (vtep !== 0) {
       const record = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
+      store<u64>(record, 0, VTEP_NEXT_HOP); // of whoever had the id before
       writeRecord(record, vtep, address, flags, TTL_DEFAULT);
       atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>record);
       insertIndex(address, vtep);
@@ -168,12 +170,32 @@ export function vtepRewrite(worker: u32, vtep: u32, flags: u32, ttl: u32): void 
   if (!vtepLock(worker)) return;
   const current = vtepRecord(vtep);
   if (current !== 0) {
-    const first = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
-    const spare = current === first ? first + VTEP_RECORD_SIZE : first;
+    const spare = spareRecord(vtep, current);
+    store<u64>(spare, load<u64>(current, VTEP_NEXT_HOP), VTEP_NEXT_HOP);
     writeRecord(spare, vtep, current + VTEP_ADDRESS, flags, ttl);
     atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>spare);
   }
   vtepUnlock();
+}
+
+/** Gives a VTEP another next hop and the underlay's MAC as it is now: the spare record again, otherwise a copy. */
+export function vtepSetNextHop(worker: u32, vtep: u32, mac: u64): void {
+  if (!vtepLock(worker)) return;
+  const current = vtepRecord(vtep);
+  if (current !== 0) {
+    const spare = spareRecord(vtep, current);
+    memory.copy(spare, current, VTEP_RECORD_SIZE);
+    store<u64>(spare, mac, VTEP_NEXT_HOP);
+    writeOuterMacs(spare, load<u32>(spare, VTEP_OUTER_LEN));
+    atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>spare);
+  }
+  vtepUnlock();
+}
+
+/** Each id has two records; the one that is not in use. */
+function spareRecord(vtep: u32, current: usize): usize {
+  const first = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
+  return current === first ? first + VTEP_RECORD_SIZE : first;
 }
 
 function writeRecord(record: usize, vtep: u32, address: usize, flags: u32, ttl: u32): void {

@@ -3,6 +3,7 @@
 // The result is one u64: bits 0-15 offset of the tunnel header | 16-31 bytes from there on | 32-63 Drop, or 0.
 
 import { Drop } from "../drop";
+import { outerChecksumHolds } from "../outer-checksum";
 import { asWire16, loadBe16 } from "./bytes";
 import { fold, sumBytes } from "./checksum";
 import { ETH_LEN, ETH_TYPE, ETH_TYPE_IPV4_WIRE, ETH_TYPE_IPV6_WIRE, isVlanType, VLAN_TAG_LEN } from "./ethernet";
@@ -16,7 +17,7 @@ import {
   ipv4HeaderLen,
 } from "./ipv4";
 import { IPV6_LEN, IPV6_NEXT_HEADER, IPV6_PAYLOAD_LEN, IPV6_SRC, PROTOCOL_FRAGMENT } from "./ipv6";
-import { PROTOCOL_UDP, UDP_CHECKSUM, UDP_LEN, UDP_LENGTH } from "./transport";
+import { PROTOCOL_UDP, UDP_LEN, UDP_LENGTH } from "./transport";
 import { VXLAN_LEN } from "./vxlan";
 
 const WHOLE: u32 = 0xffff;
@@ -81,13 +82,12 @@ function parseOuterIpv6(ip: usize, len: u32, l3: u32, isChecked: bool, isSuper: 
   return parseUdp(ip + IPV6_LEN, payloadLen, isChecked ? 0 : sumBytes(ip + IPV6_SRC, 32, 0), l3 + IPV6_LEN, isChecked);
 }
 
-/** RFC 7348 section 4.1.2, RFC 6935: a zero checksum is accepted, any other has to be right. */
 function parseUdp(udp: usize, len: u32, addresses: u64, at: u32, isChecked: bool): u64 {
   const udpLen = loadBe16(udp + UDP_LENGTH);
   if (udpLen > len || udpLen < UDP_LEN + VXLAN_LEN) return fail(Drop.DecapTruncated);
-  if (!isChecked && load<u16>(udp, UDP_CHECKSUM) !== 0) {
+  if (!isChecked) {
     const pseudo = addresses + <u64>asWire16(PROTOCOL_UDP) + <u64>asWire16(udpLen);
-    if (fold(sumBytes(udp, udpLen, pseudo)) !== WHOLE) return fail(Drop.DecapBadChecksum);
+    if (!outerChecksumHolds(udp, udpLen, pseudo)) return fail(Drop.DecapBadChecksum);
   }
   return found(at, udpLen);
 }

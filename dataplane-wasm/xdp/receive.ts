@@ -1,0 +1,69 @@
+// From a socket's RX ring into a worker's inputs. A frame stays where the kernel put it, with the kernel's 256 bytes of headroom in front:
+// encap writes its headers there, and the frame can leave by another ring as it is.
+//
+// AF_XDP brings no metadata. What a container or a VM sends over a veth or a tap often has its transport checksum unfinished,
+// and nothing says so but the checksum field itself (checksums.ts); such a frame gets the virtio-net header that a TAP would have sent.
+
+import { checksumOffset, checksumUnfinished } from "../checksums";
+import { Descriptor, inputAt } from "../descriptor";
+import {
+  DESC_FLAG_OUTER,
+  VERDICT_NONE,
+  VIRTIO_FLAG_NEEDS_CSUM,
+  XDP_DESC_ADDR,
+  XDP_DESC_LEN,
+  XSK_FRAME_SHIFT,
+  XSK_OWNER_BATCH,
+  XSK_SOCKET_OPEN,
+  XSK_SOCKET_PORT,
+  XSK_SOCKET_STATE,
+} from "../layout";
+import { ETH_LEN } from "../wire/ethernet";
+import { innerKind, innerL4, L3_NONE, parseInner } from "../wire/inner";
+import { setFrameOwner, socketPtr, statePtr, umemPtr } from "./frames";
+import { refill, rxEntry, rxPosition, rxReady, rxTaken } from "./rings";
+
+const CSUM_START_SHIFT: u64 = 48; // of virtio0
+
+/** Fills inputs from 0 on, at most `max` of them. Returns how many; 0 too if the socket is not open. */
+export function xskReceive(worker: u32, slot: u32, max: u32): u32 {
+  const socket = socketPtr(worker, slot);
+  const state = statePtr(worker);
+  if (atomic.load<u32>(socket + XSK_SOCKET_STATE) !== XSK_SOCKET_OPEN) return 0;
+  const umem = umemPtr(worker);
+  const shift = load<u32>(state, XSK_FRAME_SHIFT);
+  const port = load<u32>(socket, XSK_SOCKET_PORT);
+  let position = rxPosition(socket);
+  const count = min(rxReady(socket), max);
+  for (let n: u32 = 0; n < count; n++) {
+    const entry = rxEntry(socket, position++);
+    const address = <usize>load<u64>(entry, XDP_DESC_ADDR);
+    const frame = <u32>(address >>> shift);
+    setFrameOwner(state, frame, XSK_OWNER_BATCH);
+    const input = inputAt(worker, n);
+    input.headerLen = 0;
+    input.payloadPtr = <u32>(umem + address);
+    input.payloadLen = load<u32>(entry, XDP_DESC_LEN);
+    input.bufferPtr = <u32>(umem + ((<usize>frame) << shift));
+    input.attachment = port; // for now a port has one attachment, and the two share their id
+    input.verdict = <u8>VERDICT_NONE;
+    input.drop = 0;
+    input.flags = port === 0 ? <u16>DESC_FLAG_OUTER : 0;
+    input.virtio0 = 0;
+    input.virtio1 = 0;
+    input.virtio2 = 0;
+    if (port !== 0) noteUnfinished(input);
+  }
+  if (count !== 0) rxTaken(socket, position);
+  refill(socket, state, slot + 1);
+  return count;
+}
+
+function noteUnfinished(input: Descriptor): void {
+  const len = input.payloadLen;
+  if (len < ETH_LEN) return;
+  const inner = parseInner(input.payloadPtr, len);
+  if (innerKind(inner) === L3_NONE || !checksumUnfinished(input.payloadPtr, inner)) return;
+  input.virtio0 = <u64>VIRTIO_FLAG_NEEDS_CSUM | ((<u64>innerL4(inner)) << CSUM_START_SHIFT);
+  input.virtio1 = <u64>checksumOffset(inner);
+}
