@@ -85,7 +85,7 @@ export interface Dataplane {
   xskFinish(worker: number, count: number): void;
   /** Looks after the sockets. Returns which want a call: bits 0 to 15 to send, 16 to 31 to receive. */
   xskTick(worker: number): number;
-  /** Frames of a socket that the kernel has not taken for sending yet. */
+  /** Frames of a socket that wait until the kernel is called. */
   xskWaiting(worker: number, slot: number): number;
 
   /** Flow hash of the Ethernet frame at `frame`, and the outer source port that it means. */

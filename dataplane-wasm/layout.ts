@@ -171,7 +171,7 @@ export const ATTACHMENTS: usize = NETWORKS_END;
 export const ATTACHMENTS_END: usize = ATTACHMENTS + ATTACHMENT_SIZE * ATTACHMENTS_MAX;
 
 /* ---------------------------------------------------------------------------------------------------------
- * PORT_QUEUES: i32 file descriptor for each (port, worker), -1 or 0 none: what that worker reads and writes.
+ * PORT_QUEUES: i32 file descriptor for each (port, worker), -1 or 0 none: what that worker reads and writes; or PORT_QUEUE_*.
  * Control stores it before the descriptor joins the worker's epoll set.
  */
 export const PORT_QUEUES: usize = ATTACHMENTS_END;
@@ -512,7 +512,9 @@ export const XSK_SOCKETS: usize = 128;
 export const XSK_SOCKET_SIZE: usize = 256;
 export const XSK_FREE: usize = XSK_SOCKETS + XSK_SOCKET_SIZE * XSK_SOCKETS_MAX; // u32 frame numbers, a stack
 export const XSK_OWNERS: usize = XSK_FREE + 4 * XSK_FRAMES_MAX; // u8 a frame
-export const XSK_STATE_END: usize = XSK_OWNERS + XSK_FRAMES_MAX;
+export const XSK_MESSAGE: usize = XSK_OWNERS + XSK_FRAMES_MAX; // what the driver hands to a packet socket: mmsghdr 64 B, sockaddr_ll 32 B, two iovecs
+export const XSK_MESSAGE_SIZE: usize = 128;
+export const XSK_STATE_END: usize = XSK_MESSAGE + XSK_MESSAGE_SIZE;
 
 export const XSK_OWNER_FREE: u32 = 0; // 1 to XSK_SOCKETS_MAX: socket slot + 1
 export const XSK_OWNER_BATCH: u32 = 255;
@@ -545,9 +547,9 @@ export const XDP_DESC_SIZE: usize = 16;
 export const XDP_FILL_SIZE: usize = 8; // an entry of the fill and completion rings: u64 address
 export const XDP_RING_NEED_WAKEUP: u32 = 1;
 
-/** Bits of a port's queue in PORT_QUEUES that make it a socket slot of this worker, and the slot of a worker that has none. */
+/** In PORT_QUEUES: a socket slot of that worker; or an interface index, for a worker that has none there. Row 0 has the underlay's. */
 export const PORT_QUEUE_XSK: u32 = 0x40000000;
-export const PORT_QUEUE_XSK_NONE: u32 = 0x400000ff;
+export const PORT_QUEUE_INTERFACE: u32 = 0x20000000;
 
 /* ---------------------------------------------------------------------------------------------------------
  * Counters, u64, per worker slot: only that worker adds, anybody sums. Row 0 of the network counters takes what

@@ -2,7 +2,7 @@
 // receive fills input descriptors of a worker, send takes output descriptors of a worker. Nothing else crosses.
 //
 // A worker owns its descriptors from `receive` until the last `send` of the batch has returned, so a driver that
-// completes at once needs no bookkeeping. Neither function throws for what a peer or a full queue can cause:
+// completes at once needs no bookkeeping; one whose buffers are not its own all the time is told when a batch is `done`. Neither function throws for what a peer or a full queue can cause:
 // a frame that could not be sent gets its reason in the descriptor's DROP field, and settle counts it.
 
 /** Overlay ports of one worker. */
@@ -18,6 +18,9 @@ export interface PortDriver {
 
   /** Sends outputs `first` to `first + count - 1`, all bound for attachments of `port`: virtio-net header, then payload. */
   send(port: number, first: number, count: number): void;
+
+  /** The batch of `count` inputs from a port is settled: its buffers are the driver's again. */
+  done?(count: number): void;
 }
 
 /** The underlay of one worker. */
@@ -31,4 +34,7 @@ export interface UnderlayDriver {
 
   /** Sends outputs `first` to `first + count - 1`, all bound for VTEPs: header (from the layer that the driver needs), then payload. */
   send(first: number, count: number): void;
+
+  /** The batch of `count` inputs from the underlay is settled: its buffers are the driver's again. */
+  done?(count: number): void;
 }

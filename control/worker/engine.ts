@@ -97,6 +97,7 @@ export class Engine {
       this.#send(outputs);
       this.#dataplane.encapSettle(this.#worker, outputs);
     } while (this.#memory.u32[this.#pendingIndex] !== 0);
+    this.#ports.done?.(count);
   }
 
   #decap(count: number): void {
@@ -107,6 +108,7 @@ export class Engine {
       this.#send(outputs);
       this.#dataplane.decapSettle(this.#worker, outputs);
     } while (this.#memory.u32[this.#pendingIndex] !== 0);
+    this.#underlay.done?.(count);
   }
 
   #send(outputs: number): void {

@@ -29,6 +29,8 @@ import type { Engine } from "./engine.js";
 /** Our choice: a wait ends this late even when nothing comes, so that the end of an idle thread shows within a second. */
 const WAIT_MS = 500;
 
+const RETRY_MS = 1;
+
 const NS_PER_MS = 1e6;
 
 /** What the loop waits in; the epoll table of the Linux folder, or a double. */
@@ -47,6 +49,8 @@ export interface LoopOptions {
   readonly bell: number;
   /** Called after a port or a source of the underlay was served and had nothing to give. */
   onEmpty(kind: number, id: number): void;
+  /** Called at the end of each round, first at once. True: something waits for a full queue, so come back soon. */
+  onRound?(): boolean;
 }
 
 /** Runs until control's command is stop. */
@@ -58,9 +62,10 @@ export function runLoop(memory: SharedMemory, engine: Engine, options: LoopOptio
   const stateIndex = (context + CONTEXT_STATE) / 4;
   const epochIndex = (context + CONTEXT_EPOCH) / 4;
   const busyAddress = context + CONTEXT_BUSY_NS;
+  let waitMs = options.onRound === undefined ? WAIT_MS : 0;
   while (Atomics.load(u32, commandIndex) !== WORKER_COMMAND_STOP) {
     Atomics.store(u32, stateIndex, WORKER_STATE_ASLEEP);
-    const count = ready.wait(epoll, WAIT_MS);
+    const count = ready.wait(epoll, waitMs);
     const startMs = performance.now();
     Atomics.store(u32, stateIndex, WORKER_STATE_RUNNING);
     Atomics.store(u32, epochIndex, Atomics.load(u32, SYSTEM_EPOCH / 4));
@@ -72,6 +77,7 @@ export function runLoop(memory: SharedMemory, engine: Engine, options: LoopOptio
       else if (kind === EPOLL_PORT && engine.servePort(id) === 0) options.onEmpty(kind, id);
       else if (kind === EPOLL_UNDERLAY && engine.serveUnderlay(id) === 0) options.onEmpty(kind, id);
     }
+    waitMs = options.onRound?.() === true ? RETRY_MS : WAIT_MS;
     const busyNs = Math.round((performance.now() - startMs) * NS_PER_MS);
     storeU64(memory, busyAddress, readU64(memory, busyAddress) + busyNs);
   }

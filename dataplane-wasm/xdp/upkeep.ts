@@ -85,8 +85,10 @@ export function xskTick(worker: u32): u32 {
   return calls;
 }
 
-/** Frames of a socket that the kernel has not taken for sending yet. */
+/** Frames of a socket that wait until the kernel is called. */
 export function xskWaiting(worker: u32, slot: u32): u32 {
   const socket = socketPtr(worker, slot);
-  return atomic.load<u32>(socket + XSK_SOCKET_STATE) === XSK_SOCKET_OPEN ? txWaiting(socket) : 0;
+  return atomic.load<u32>(socket + XSK_SOCKET_STATE) === XSK_SOCKET_OPEN && txNeedsWakeup(socket)
+    ? txWaiting(socket)
+    : 0;
 }
