@@ -103,7 +103,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const around = { memory, vteps: tables.vteps, workers, problems, log };
   const choice = chooseUnderlay(config, () => new TunnelUnderlay(tunnelOptions, around, listInterfaces()), log);
   tunnel = choice.made;
-  const events = new LinkEvents(undefined, tunnel !== undefined);
+  const events = new LinkEvents(undefined, tunnel === undefined ? "links" : "routes");
   cleanup.add("close the link events", () => events.close());
   const { stateDir } = config;
   const watch = new Watch(

@@ -125,6 +125,12 @@ export class Workers {
     return this.#workers[worker].epoll;
   }
 
+  /** Has a worker go round once, even if nothing is ready. */
+  wake(worker: number): void {
+    const known = this.#workers[worker];
+    if (known !== undefined) ringBell(known.bell); // none: they have stopped
+  }
+
   /** Share of its time that a worker did not wait, over the last whole second or more. */
   busyRatio(worker: number): number {
     return this.#workers[worker].busy.ratio;

@@ -27,6 +27,7 @@ const NETLINK_ROUTE = 0;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const NLM_F_REQUEST = 1;
+const NLM_F_ACK = 4;
 const NLM_F_DUMP_INTR = 0x10;
 const NLM_F_DUMP = 0x300;
 const NLA_TYPE_MASK = 0x3fff;
@@ -115,6 +116,12 @@ export class Netlink {
     }
   }
 
+  /** Asks for a change. @param flags NLM_F_* beside the usual ones @throws SyscallError */
+  tell(call: string, type: number, flags: number, body: Uint8Array): void {
+    this.#send(call, type, NLM_F_REQUEST | NLM_F_ACK | flags, body);
+    this.#receive(call, false);
+  }
+
   #send(call: string, type: number, flags: number, body: Uint8Array): void {
     const message = Buffer.alloc(NLMSG_HDRLEN + body.length);
     message.writeUInt32LE(message.length, NLMSG_LEN);
@@ -142,7 +149,7 @@ export class Netlink {
         if (message.readUInt16LE(NLMSG_FLAGS) & NLM_F_DUMP_INTR) interrupted = true;
         if (type === NLMSG_DONE) return { bodies, interrupted };
         const body = Buffer.from(message.subarray(NLMSG_HDRLEN)); // a copy: the receive buffer is used again
-        if (type === NLMSG_ERROR) throw new SyscallError(call, -body.readInt32LE(0));
+        if (type === NLMSG_ERROR && body.readInt32LE(0) !== 0) throw new SyscallError(call, -body.readInt32LE(0));
         bodies.push(body);
         if (!isDump) return { bodies, interrupted };
       }

@@ -1,0 +1,61 @@
+// How an interface takes an XDP program and frames: the size of frames that its MTU wants, the mode of the program, and what an operator
+// can do where the kernel refuses.
+
+import { XSK_FRAME_SHIFT_MAX, XSK_FRAME_SHIFT_MIN, XSK_KERNEL_HEADROOM } from "../../dataplane-wasm/layout.js";
+import { VxlaneError } from "../errors.js";
+import { linkXdp, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE } from "../linux/bpf.js";
+import { EACCES, EBUSY, EEXIST, ENODEV, EPERM } from "../linux/errno.js";
+import { SyscallError } from "../linux/index.js";
+
+/* From IEEE 802.3 and 802.1Q. */
+const ETHERNET_LEN = 14 + 4;
+
+/** Largest MTU for frames of that size: the kernel keeps its headroom, and a frame may have a VLAN tag. */
+export function mtuMax(shift: number): number {
+  return 2 ** shift - XSK_KERNEL_HEADROOM - ETHERNET_LEN;
+}
+
+/** @throws VxlaneError ERR_HOST_MTU */
+export function frameShift(name: string, mtu: number): number {
+  for (let shift = XSK_FRAME_SHIFT_MIN; shift <= XSK_FRAME_SHIFT_MAX; shift++) if (mtu <= mtuMax(shift)) return shift;
+  const most = mtuMax(XSK_FRAME_SHIFT_MAX);
+  throw new VxlaneError(
+    "ERR_HOST_MTU",
+    `${name} has an MTU of ${mtu}, and the xdp driver takes up to ${most}: lower it, or use another driver`,
+  );
+}
+
+/** Native where the interface has it, otherwise generic. */
+export function attachProgram(name: string, programFd: number, ifIndex: number): { linkFd: number; isNative: boolean } {
+  try {
+    return { linkFd: linkXdp(programFd, ifIndex, XDP_FLAGS_DRV_MODE), isNative: true };
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    if ([EBUSY, EEXIST].includes(error.errno)) {
+      const message = `${name} has an XDP program of somebody else already: remove it (ip link set ${name} xdp off)`;
+      throw new VxlaneError("ERR_HOST_INTERFACE", message, { cause: error });
+    }
+    if ([EPERM, EACCES, ENODEV].includes(error.errno)) throw error;
+  }
+  return { linkFd: linkXdp(programFd, ifIndex, XDP_FLAGS_SKB_MODE), isNative: false };
+}
+
+/** What the kernel refused, for the one who asked. */
+export function explainXdp(error: unknown, name: string): unknown {
+  if (!(error instanceof SyscallError)) return error;
+  if ([EPERM, EACCES].includes(error.errno)) {
+    const needs = "AF_XDP needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF (or root)";
+    return new VxlaneError("ERR_PRIVILEGE", `${name}: ${error.message}: ${needs}`, { cause: error });
+  }
+  const why = WHY.get(error.code);
+  return new VxlaneError("ERR_HOST_INTERFACE", `${name}: ${error.message}${why === undefined ? "" : `: ${why}`}`, {
+    cause: error,
+  });
+}
+
+const WHY = new Map([
+  ["EBUSY", "another program has an AF_XDP socket on this queue"],
+  ["ENOBUFS", "locked memory is limited: raise RLIMIT_MEMLOCK, or give the process CAP_IPC_LOCK"],
+  ["EAFNOSUPPORT", "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)"],
+  ["EOPNOTSUPP", "the interface cannot share frames that another one's driver writes itself (zero copy)"],
+]);
