@@ -94,7 +94,10 @@ const None = map({ mode: { const: "none", description: "not to other VTEPs" } },
 const Port = map(
   {
     name: text("interface-name", "of the interface that is made"),
-    driver: word(["tap"], "how frames come and go"),
+    driver: word(
+      ["tap", "xdp"],
+      "how frames come and go: a TAP device that vxlane makes, or AF_XDP on an interface that is there",
+    ),
     queues: autoOr(WORKERS_MAX, "queues of the device; auto: one a worker"),
     mac: text("mac", "of the interface; also a static local FDB entry; default: the kernel's choice"),
     persistent: flag(DEFAULTS.overlayPort.persistent, "the interface stays when vxlane stops"),

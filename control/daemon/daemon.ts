@@ -25,6 +25,8 @@ import { chooseUnderlay } from "./underlay-choice.js";
 import { UnderlaySockets } from "./underlay-sockets.js";
 import { Watch } from "./watch.js";
 import { Workers } from "./workers.js";
+import { XdpSockets } from "./xdp-sockets.js";
+import { XdpUnderlayControl } from "./xdp-underlay.js";
 
 /* From RFC 7348: what encapsulation adds to an inner L3 packet, inner Ethernet to outer IP, bytes. */
 const OVERHEAD_IPV4 = 50;
@@ -85,13 +87,16 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     sockets.close();
   });
   const workers = new Workers(memory, module, dataplane, workerCount, log);
-  const ports = new PortDevices(tables, workers);
+  const xdp = new XdpSockets(memory, dataplane, workers, tables.epochs);
+  const ports = new PortDevices(tables, workers, xdp);
   const problems = new Problems(log);
   // Only workers that have stopped let go of descriptors, so these two go together.
   cleanup.add("stop the workers", async () => {
     await workers.stop();
     tables.epochs.reclaim();
     ports.releaseAll();
+    xdp.closeAll();
+    tables.epochs.reclaim();
   });
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
   const tunnelOptions = {
@@ -103,6 +108,12 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const around = { memory, vteps: tables.vteps, workers, problems, log };
   const choice = chooseUnderlay(config, () => new TunnelUnderlay(tunnelOptions, around, listInterfaces()), log);
   tunnel = choice.made;
+  const openXdpUnderlay = () => {
+    const made = new XdpUnderlayControl(tunnelOptions, { ...around, dataplane, tables, xdp });
+    cleanup.add("close the next hops", () => made.close());
+    return made;
+  };
+  const ring = choice.driver === "xdp" ? openXdpUnderlay() : undefined;
   const events = new LinkEvents(undefined, tunnel === undefined ? "links" : "routes");
   cleanup.add("close the link events", () => events.close());
   const { stateDir } = config;
@@ -113,12 +124,15 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const onTick = () => {
     workers.endHung();
     workers.measureBusy((worker) => tables.counters.busyNs(worker));
+    xdp.reconcile();
+    ring?.tick(performance.now());
     watch.tick(performance.now());
   };
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
   tunnel?.check(listInterfaces());
+  ring?.tick(performance.now());
   // The threads start beside the main thread's slowest part, the loading of the two servers.
   const [{ startApi }, { keepServing }] = await Promise.all([
     import("../api/server.js"),
@@ -126,7 +140,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     workers.start(
       sockets.sendFds.map((sendFd, worker) =>
         tunnel === undefined
-          ? { kind: "udp", sendFd, isIpv6 }
+          ? { kind: ring === undefined ? "udp" : "xdp", sendFd, isIpv6 }
           : { kind: "tap", queueFd: tunnel.queueFds[worker], sendFd, isIpv6 },
       ),
       config.busyPoll,
@@ -141,6 +155,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
         ...config.underlay,
         driver: choice.driver,
         ...(tunnel === undefined ? {} : { interface: tunnel.interface }),
+        ...(ring === undefined ? {} : { interface: ring.interface }),
       },
     },
     startMs,

@@ -127,6 +127,7 @@ export class Overlay {
     const mac = formatMac(network.ports.get(wanted.name)?.mac ?? new Uint8Array());
     const differs = [
       ...(there !== undefined && this.#ports.queuesOf(there) !== this.#ports.queuesOf(wanted) ? ["queues"] : []),
+      ...(there !== undefined && there.driver !== wanted.driver ? ["driver"] : []),
       ...(wanted.mac !== undefined && wanted.mac !== mac ? ["mac"] : []),
       ...(there !== undefined && there.persistent !== wanted.persistent ? ["persistent"] : []),
     ];

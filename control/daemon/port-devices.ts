@@ -22,6 +22,8 @@ import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
 import type { Workers } from "./workers.js";
+import { XdpDevice } from "./xdp-device.js";
+import type { XdpSockets } from "./xdp-sockets.js";
 
 /* Our choices: from so many ports on one question for all interfaces, whose answer serves for so long. */
 const ALL_FROM_PORTS = 32;
@@ -31,7 +33,8 @@ const ALL_FOR_MS = 20;
 export type Device = Pick<
   Tap,
   "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
->;
+> &
+  Partial<Pick<XdpDevice, "mtu" | "connect" | "reopen">>;
 
 /** What is open for a port. */
 export interface PortDevice {
@@ -50,6 +53,7 @@ export class PortDevices {
   readonly #tables: Tables;
   readonly #workers: Pick<Workers, "count" | "epoll">;
   readonly #openDevice: (options: TapOptions) => Device;
+  readonly #xdp: XdpSockets | undefined;
   readonly #devices = new Map<string, PortDevice>();
   #all: { readonly dropped: ReadonlyMap<number, number>; readonly atMs: number } = {
     dropped: new Map(),
@@ -58,15 +62,17 @@ export class PortDevices {
   /** By network id: losses of ports that are gone. */
   readonly #lostByClosed = new Map<number, number>();
 
-  /** @param openDevice for tests that may not open a TAP */
+  /** @param xdp for ports with this driver @param openDevice for tests that may not open a TAP */
   constructor(
     tables: Tables,
     workers: Pick<Workers, "count" | "epoll">,
+    xdp?: XdpSockets,
     openDevice: (options: TapOptions) => Device = openTap,
   ) {
     this.#tables = tables;
     this.#workers = workers;
     this.#openDevice = openDevice;
+    this.#xdp = xdp;
   }
 
   find(name: string): PortDevice | undefined {
@@ -95,7 +101,7 @@ export class PortDevices {
       const lostBefore = taps.map((tap) => tap.readTxDropped());
       const ports = this.#tables.ports.add(
         vni,
-        taps.map(({ name, mac }) => ({ name, mac: requireMac(mac), mtu })),
+        taps.map((tap) => ({ name: tap.name, mac: requireMac(tap.mac), mtu: tap.mtu ?? mtu })),
       );
       for (const port of ports) steps.onUndo(() => this.#tables.ports.remove(vni, port.name));
       ports.forEach((port, index) => {
@@ -118,6 +124,10 @@ export class PortDevices {
     const device = this.#devices.get(name);
     if (device === undefined) return;
     const { config, port } = device;
+    if (device.tap.reopen !== undefined) {
+      device.tap.reopen();
+      return;
+    }
     const tap = this.#openTap({ ...config, mac: formatMac(port.mac) }, port.mtu);
     this.#disconnect(device);
     this.#connect({ config, port, tap, lostBefore: tap.readTxDropped(), lost: 0, state: "up" });
@@ -134,6 +144,10 @@ export class PortDevices {
         steps.onUndo(() => setMtu(tap, before));
       }
       this.#tables.ports.setMtu(vni, mtu);
+      for (const port of network.ports.values()) {
+        const own = this.#devices.get(port.name)?.tap.mtu;
+        if (own !== undefined) this.#tables.ports.setPortMtu(port, own);
+      }
     });
   }
 
@@ -185,13 +199,27 @@ export class PortDevices {
 
   #openTap(config: PortConfig, mtu: number): Device {
     const { name, persistent, mac } = config;
+    if (config.driver === "xdp") return this.#openXdp(config);
     const queues = this.queuesOf(config);
     return this.#openDevice({ name, queues, mtu, persistent, ...(mac === undefined ? {} : { mac }) });
+  }
+
+  #openXdp({ name, mac, persistent, queues }: PortConfig): Device {
+    if (this.#xdp === undefined) throw new VxlaneError("ERR_HOST_INTERFACE", `port ${name}: no xdp driver here`);
+    if (mac !== undefined || persistent || queues !== "auto") {
+      const what = "an xdp port takes its interface as it is: no mac, persistent or queues";
+      throw new VxlaneError("ERR_CONFIG_VALUE", `port ${name}: ${what}`);
+    }
+    return new XdpDevice(name, this.#xdp);
   }
 
   #connect(device: PortDevice): void {
     const { port, tap } = device;
     this.#devices.set(port.name, device);
+    if (tap.connect !== undefined) {
+      tap.connect(port.id, (mtu) => this.#tables.ports.setPortMtu(port, mtu));
+      return;
+    }
     const workers = this.#workers.count;
     const queues = tap.queueFds.length;
     // With fewer queues than workers, some workers only write, into a queue that another one reads.
@@ -239,7 +267,9 @@ function setMtu(tap: Device, mtu: number): void {
 
 function readLost(device: PortDevice, dropped?: number): number {
   try {
-    device.lost = (dropped ?? device.tap.readTxDropped()) - device.lostBefore;
+    // What an interface of others has dropped is their matter; ours is what found no room in our rings.
+    const isOurs = device.tap.connect === undefined;
+    device.lost = ((isOurs ? dropped : undefined) ?? device.tap.readTxDropped()) - device.lostBefore;
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
   }

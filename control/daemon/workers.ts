@@ -37,6 +37,7 @@ import {
   ringBell,
   threadIds,
 } from "../linux/index.js";
+import { openPacketSocket } from "../linux/packet.js";
 import type { SharedMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
 import type { WorkerTask } from "../worker/main.js";
@@ -74,6 +75,7 @@ interface Worker {
   readonly id: number;
   readonly epoll: number;
   readonly bell: number;
+  readonly packetFd: number;
   readonly restartsMs: number[];
   readonly busy: { ratio: number; sinceMs: number; sinceNs: number };
   restarts: number;
@@ -108,11 +110,11 @@ export class Workers {
       this.#fail = resolve;
     });
     for (let id = 0; id < count; id++) {
-      const [epoll, bell] = [createEpoll(), createBell()];
+      const [epoll, bell, packetFd] = [createEpoll(), createBell(), openPacketSocket()];
       epollAdd(epoll, bell, EPOLL_WAKE, 0);
       const busy = { ratio: 0, sinceMs: performance.now(), sinceNs: 0 };
       const thread = { abort: new AbortController(), gone: Promise.resolve(), done: Promise.resolve() };
-      this.#workers.push({ id, epoll, bell, restartsMs: [], busy, restarts: 0, ...thread });
+      this.#workers.push({ id, epoll, bell, packetFd, restartsMs: [], busy, restarts: 0, ...thread });
     }
   }
 
@@ -172,10 +174,10 @@ export class Workers {
       resourceLimits: RESOURCE_LIMITS,
     });
     for (const worker of this.#workers) {
-      const { id: slot, epoll, bell } = worker;
+      const { id: slot, epoll, bell, packetFd } = worker;
       const { memory } = this.#memory;
       const underlay = underlays[slot];
-      const task = { module: this.#module, memory, worker: slot, epoll, bell, busyPollUs, nice, underlay };
+      const task = { module: this.#module, memory, worker: slot, epoll, bell, packetFd, busyPollUs, nice, underlay };
       worker.done = this.#keepAlive(this.#pool, worker, task);
     }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
@@ -207,10 +209,11 @@ export class Workers {
       this.#workers.map(({ id }) => this.#hangs.threadOf(id)),
       Promise.resolve(ended),
     );
-    for (const { id, epoll, bell } of this.#workers.splice(0)) {
+    for (const { id, epoll, bell, packetFd } of this.#workers.splice(0)) {
       Atomics.store(this.#memory.u32, contextIndex(id, CONTEXT_STATE), WORKER_STATE_ABSENT);
       closeFd(epoll);
       closeFd(bell);
+      closeFd(packetFd);
     }
   }
 

@@ -82,7 +82,7 @@ export class Ports {
     atomically((steps) => {
       this.#registry.change(steps, entry, { ports });
       steps.onCommit(() => {
-        this.#fdb.remove(entry.id, port.mac);
+        if (hasMac(port)) this.#fdb.remove(entry.id, port.mac);
         this.forget(port);
       });
     });
@@ -91,10 +91,13 @@ export class Ports {
 
   /** Changes the MTU of every port of a network. @throws ERR_NOT_FOUND */
   setMtu(vni: number, mtu: number): void {
-    for (const port of this.#registry.entry(vni).ports.values()) {
-      Object.assign(port, { mtu });
-      writeAttachment(this.#views, port);
-    }
+    for (const port of this.#registry.entry(vni).ports.values()) this.setPortMtu(port, mtu);
+  }
+
+  /** Changes the MTU of one port, whose interface is not ours. */
+  setPortMtu(port: Port, mtu: number): void {
+    Object.assign(port, { mtu });
+    writeAttachment(this.#views, port);
   }
 
   /** Stores the descriptors of a port, one for each worker from 0 on. */
@@ -119,8 +122,10 @@ export class Ports {
     // A worker may have met the entry before it is taken back, so the id has to be buried.
     steps.onUndo(() => this.#bury(port));
     writeAttachment(this.#views, port);
-    this.#fdb.setStatic(entry.id, spec.mac, FDB_KIND_ATTACHMENT, port.attachment, FDB_FLAG_OWN);
-    steps.onUndo(() => this.#fdb.remove(entry.id, spec.mac));
+    if (hasMac(spec)) {
+      this.#fdb.setStatic(entry.id, spec.mac, FDB_KIND_ATTACHMENT, port.attachment, FDB_FLAG_OWN);
+      steps.onUndo(() => this.#fdb.remove(entry.id, spec.mac));
+    }
     return port;
   }
 
@@ -131,4 +136,9 @@ export class Ports {
       this.#ids.give(port.id);
     });
   }
+}
+
+/** The MAC of an interface that is not ours (zero here) belongs to whoever is behind it, and is learned. */
+function hasMac({ mac }: Pick<PortSpec, "mac">): boolean {
+  return mac.some((byte) => byte !== 0);
 }

@@ -4,10 +4,13 @@
 // The thread answers no messages while it runs: everything that control wants from it goes through the shared memory
 // and the epoll set.
 
-import { CONTEXT_THREAD } from "../../dataplane-wasm/layout.js";
+import { CONTEXT_THREAD, PORTS_MAX } from "../../dataplane-wasm/layout.js";
 import { instantiateDataplane } from "../dataplane.js";
 import { EPOLL_EVENTS_MAX, IO_EPOLL, ioPtr } from "../drivers/io-tables.js";
+import { PacketSender } from "../drivers/packet-send.js";
 import { TapPorts } from "../drivers/tap.js";
+import { MixedPorts } from "../drivers/xdp-ports.js";
+import { XskRings } from "../drivers/xdp-rings.js";
 import { EPOLL_PORT, EpollTable, epollRemove, raiseOwnPriority, SyscallError, threadId } from "../linux/index.js";
 import { attachMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
@@ -28,6 +31,8 @@ export interface WorkerTask {
   /** The priority that it wants; control's, which it has from its start, may be lower. */
   readonly nice: number;
   readonly underlay: UnderlayTask;
+  /** The worker's packet socket. */
+  readonly packetFd: number;
 }
 
 /** Serves until control's command is stop. @throws what the drivers or the dataplane throw; control starts it again */
@@ -37,8 +42,10 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
   Atomics.store(memory.u32, contextIndex(worker, CONTEXT_THREAD), threadId());
   raiseOwnPriority(task.nice);
   const dataplane = await instantiateDataplane(task.module, task.memory);
-  const ports = new TapPorts(memory, worker);
-  const underlay = makeUnderlay(memory, worker, task.underlay);
+  const rings = new XskRings(memory, dataplane, worker);
+  const taps = new TapPorts(memory, worker);
+  const ports = new MixedPorts(memory, worker, rings, taps, new PacketSender(memory, worker, task.packetFd));
+  const underlay = makeUnderlay(memory, worker, task.underlay, rings);
   const engine = new Engine(memory, dataplane, worker, ports, underlay);
   const ready = new EpollTable(memory, ioPtr(worker) + IO_EPOLL, EPOLL_EVENTS_MAX);
   runLoop(memory, engine, {
@@ -47,8 +54,10 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
     epoll,
     bell,
     onEmpty(kind, id) {
-      if (kind === EPOLL_PORT && ports.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
+      const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
+      if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
     },
+    onRound: () => rings.tick(),
   });
 }
 

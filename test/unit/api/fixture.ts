@@ -100,7 +100,7 @@ export class Api {
     const [devices, groups] = [new FakeDevices(), new FakeGroups()];
     const epolls = Array.from({ length: WORKERS }, () => createEpoll());
     const workers = { count: WORKERS, epoll: (worker: number) => epolls[worker] };
-    const ports = new PortDevices(tables, workers, devices.openDevice);
+    const ports = new PortDevices(tables, workers, undefined, devices.openDevice);
     const underlay = new UnderlaySockets(groups, workers, tables.epochs);
     const overlay = new Overlay(tables, ports, underlay, DEFAULT_MTU);
     const changes = new Changes(tables, overlay, ports);

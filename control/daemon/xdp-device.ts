@@ -1,0 +1,94 @@
+// The interface behind an XDP port, as ports see their interfaces: it belongs to somebody else (a container's veth, a VM's tap), so vxlane
+// attaches to it and changes neither its MTU nor its addresses, and its MAC is no MAC of ours.
+
+import { VxlaneError } from "../errors.js";
+import { closeFd } from "../linux/index.js";
+import { findLink, withNetlink } from "../linux/links.js";
+import { joinPromiscuous, leavePromiscuous, openPacketSocket } from "../linux/packet.js";
+import type { XdpAttachment, XdpSockets } from "./xdp-sockets.js";
+
+const NO_MAC = "00:00:00:00:00:00";
+
+export class XdpDevice {
+  readonly name: string;
+  readonly mac = NO_MAC;
+  /** Its sockets are in the epoll sets by themselves. */
+  readonly queueFds: readonly number[] = [];
+  readonly #xdp: XdpSockets;
+  readonly #packetFd: number;
+  #index: number;
+  #mtu: number;
+  #attachment: XdpAttachment | undefined;
+  #lost = 0;
+
+  /** @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
+  constructor(name: string, xdp: XdpSockets) {
+    const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
+    if (link === undefined) {
+      throw new VxlaneError(
+        "ERR_HOST_INTERFACE",
+        `there is no interface ${name}: an xdp port attaches to one that is there`,
+      );
+    }
+    for (const { wanted } of xdp.all()) {
+      if (wanted.name === name) throw new VxlaneError("ERR_CONFLICT", `${name} is attached already`);
+    }
+    this.name = name;
+    this.#xdp = xdp;
+    this.#index = link.index;
+    this.#mtu = link.mtu;
+    this.#packetFd = openPacketSocket();
+  }
+
+  get index(): number {
+    return this.#index;
+  }
+
+  /** Largest L3 packet that the interface takes, bytes. */
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  /** False if the interface is gone. */
+  get isAttached(): boolean {
+    return this.#attachment?.fault === undefined;
+  }
+
+  /** Lets frames flow. @param onMtu called when the interface has another MTU @throws what `XdpSockets.attach` throws */
+  connect(port: number, onMtu: (mtu: number) => void): void {
+    this.#attachment = this.#xdp.attach({
+      name: this.name,
+      port,
+      onOpen: (ifIndex, mtu) => {
+        this.#index = ifIndex;
+        this.#mtu = mtu;
+        // A NIC drops frames to MACs that are not its own; those behind a port are.
+        joinPromiscuous(this.#packetFd, ifIndex);
+        onMtu(mtu);
+      },
+    });
+  }
+
+  /** Attaches again to an interface that has come back. @throws VxlaneError ERR_HOST_INTERFACE if it has not */
+  reopen(): void {
+    this.#xdp.reconcile();
+    const fault = this.#attachment?.fault;
+    if (fault !== undefined) throw new VxlaneError("ERR_HOST_INTERFACE", fault);
+  }
+
+  /** Frames that found no room in our rings. */
+  readTxDropped(): number {
+    if (this.#attachment !== undefined) this.#lost = this.#xdp.readLost(this.#attachment);
+    return this.#lost;
+  }
+
+  /** The interface keeps its own. */
+  setMtu(): void {}
+
+  release(): void {
+    if (this.#attachment !== undefined) this.#xdp.detach(this.#attachment);
+    this.#attachment = undefined;
+    leavePromiscuous(this.#packetFd, this.#index);
+    closeFd(this.#packetFd);
+  }
+}

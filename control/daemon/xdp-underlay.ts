@@ -1,0 +1,87 @@
+// The xdp underlay as the daemon runs it: the interface with the VTEP's address is attached, its sockets and next hops are kept as they
+// have to be, and what is wrong is said. Sockets of the udp driver stay bound beside it: they keep the port, and serve whatever the rings
+// cannot have.
+
+import type { Logger } from "pino";
+import { OFFLOAD_XDP_NATIVE, OFFLOAD_XDP_ZEROCOPY, SYSTEM_OFFLOADS } from "../../dataplane-wasm/layout.js";
+import { formatAddress } from "../address.js";
+import type { Dataplane } from "../dataplane.js";
+import { VxlaneError } from "../errors.js";
+import { type Interface, listInterfaces } from "../linux/index.js";
+import type { SharedMemory } from "../memory.js";
+import type { Tables } from "../tables/tables.js";
+import { NextHops } from "./next-hops.js";
+import type { Problems } from "./problems.js";
+import type { XdpAttachment, XdpSockets } from "./xdp-sockets.js";
+
+export interface XdpUnderlayOptions {
+  /** 16 B, wire order, IPv4 mapped. */
+  readonly local: Uint8Array;
+  readonly port: number;
+  /** Default: the one that has the address. */
+  readonly interface: string | undefined;
+}
+
+interface Around {
+  readonly memory: SharedMemory;
+  readonly dataplane: Dataplane;
+  readonly tables: Tables;
+  readonly xdp: XdpSockets;
+  readonly problems: Problems;
+  readonly workers: { readonly count: number };
+  readonly log: Logger;
+}
+
+export class XdpUnderlayControl {
+  readonly interface: string;
+  readonly #around: Around;
+  readonly #attachment: XdpAttachment;
+  readonly #nextHops: NextHops;
+
+  /** @throws VxlaneError with what the interface lacks */
+  constructor(options: XdpUnderlayOptions, around: Around, interfaces: readonly Interface[] = listInterfaces()) {
+    const { memory, dataplane, tables, xdp, workers, log } = around;
+    const { local, port } = options;
+    this.interface = options.interface ?? ownerOf(local, interfaces);
+    this.#around = around;
+    this.#attachment = xdp.attach({ name: this.interface, port: 0, match: { local, port } });
+    this.#nextHops = new NextHops(memory, dataplane, tables, local, workers.count);
+    this.#noteOffloads();
+    const { isNative, isZeroCopy } = this.#attachment;
+    log.info({ interface: this.interface, native: isNative, zeroCopy: isZeroCopy }, "XDP attached to the underlay");
+  }
+
+  /** To be called a few times a second, after the sockets were reconciled. */
+  tick(nowMs: number): void {
+    const { problems } = this.#around;
+    const { fault, ifIndex } = this.#attachment;
+    if (fault === undefined) problems.end("underlay_xdp", this.interface);
+    else problems.begin("underlay_xdp", this.interface, `underlay: without XDP, through sockets: ${fault}`);
+    this.#noteOffloads();
+    this.#nextHops.tick(nowMs, ifIndex);
+  }
+
+  /** Datagrams that found no room in our rings. */
+  readLost(): number {
+    return this.#around.xdp.readLost(this.#attachment);
+  }
+
+  close(): void {
+    this.#nextHops.close();
+  }
+
+  #noteOffloads(): void {
+    const { u32 } = this.#around.memory;
+    const { isNative, isZeroCopy } = this.#attachment;
+    const on = (isNative ? OFFLOAD_XDP_NATIVE : 0) | (isZeroCopy ? OFFLOAD_XDP_ZEROCOPY : 0);
+    Atomics.and(u32, SYSTEM_OFFLOADS / 4, ~(OFFLOAD_XDP_NATIVE | OFFLOAD_XDP_ZEROCOPY));
+    Atomics.or(u32, SYSTEM_OFFLOADS / 4, on);
+  }
+}
+
+function ownerOf(local: Uint8Array, interfaces: readonly Interface[]): string {
+  const text = formatAddress(local);
+  const owner = interfaces.find(({ addresses }) => addresses.some(({ address }) => formatAddress(address) === text));
+  if (owner === undefined) throw new VxlaneError("ERR_HOST_ADDRESS", `no interface has the local address ${text}`);
+  return owner.name;
+}
