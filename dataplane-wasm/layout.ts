@@ -514,7 +514,7 @@ export const XSK_FREE: usize = XSK_SOCKETS + XSK_SOCKET_SIZE * XSK_SOCKETS_MAX; 
 export const XSK_OWNERS: usize = XSK_FREE + 4 * XSK_FRAMES_MAX; // u8 a frame
 export const XSK_MESSAGE: usize = XSK_OWNERS + XSK_FRAMES_MAX; // what the driver hands to a packet socket: mmsghdr 64 B, sockaddr_ll 32 B, two iovecs
 export const XSK_MESSAGE_SIZE: usize = 128;
-export const XSK_STATE_END: usize = XSK_MESSAGE + XSK_MESSAGE_SIZE;
+export const XSK_STATE_USED: usize = XSK_MESSAGE + XSK_MESSAGE_SIZE;
 
 export const XSK_OWNER_FREE: u32 = 0; // 1 to XSK_SOCKETS_MAX: socket slot + 1
 export const XSK_OWNER_BATCH: u32 = 255;

@@ -166,6 +166,15 @@ describe("records", () => {
     for (const start of [L.XSK, L.XSK + L.UMEM_SIZE, L.XSK + L.XSK_SIZE]) expect(start % L.PAGE).toBe(0);
   });
 
+  it("an AF_XDP state fits its page, sockets have lines of their own, rings fit the region", () => {
+    expect(L.XSK_STATE_USED).toBeLessThanOrEqual(L.XSK_STATE_SIZE);
+    expect(L.XSK_SOCKETS % L.CACHE_LINE).toBe(0);
+    expect(L.XSK_SOCKET_SIZE % L.CACHE_LINE).toBe(0);
+    expect(line(L.XSK_SOCKET_DOWN)).not.toBe(line(L.XSK_DONE));
+    expect(L.XSK_RINGS + L.XSK_SOCKETS_MAX * L.XSK_SOCKET_RINGS_SIZE).toBeLessThanOrEqual(L.XSK_SIZE);
+    expect(L.UMEM_SIZE >>> L.XSK_FRAME_SHIFT_MIN).toBe(L.XSK_FRAMES_MAX);
+  });
+
   it("the fields of a network do not overlap, and its counts have a line of their own", () => {
     expectFields(
       [
