@@ -154,7 +154,7 @@ const SourcePorts = map(
 const Underlay = map(
   {
     driver: word(
-      ["udp", "tap", "auto"],
+      ["udp", "tap", "xdp", "auto"],
       "how VXLAN packets come and go: sockets, or a TAP with tunnel GSO; auto takes the best that works",
     ),
     interface: text(
