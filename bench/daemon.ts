@@ -16,6 +16,8 @@ const READY_TIMEOUT_MS = 20_000;
 
 export interface Daemon {
   readonly pid: number;
+  /** Of its API. */
+  readonly socket: string;
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
   stop(): Promise<Stopped>;
@@ -44,8 +46,8 @@ export async function startDaemon(
   if (missing !== undefined) throw new Error(missing);
   const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
   run.defer(() => rm(folder, { recursive: true, force: true }));
-  const config = join(folder, "vxlane.yaml");
-  await writeFile(config, `${body}\napi: { socket: ${folder}/api.sock }\nstateDir: ${folder}/state\n`);
+  const [config, socket] = [join(folder, "vxlane.yaml"), join(folder, "api.sock")];
+  await writeFile(config, `${body}\napi: { socket: ${socket} }\nstateDir: ${folder}/state\n`);
 
   const startedAt = performance.now();
   const [file = process.execPath, ...args] = wrap(process.execPath, [CLI, "run", "--config", config]);
@@ -70,5 +72,5 @@ export async function startDaemon(
     });
   });
   if (child.pid === undefined) throw new Error("vxlane run has no pid");
-  return { pid: child.pid, readyMs: performance.now() - startedAt, stop: () => stop(child) };
+  return { pid: child.pid, socket, readyMs: performance.now() - startedAt, stop: () => stop(child) };
 }
