@@ -5,6 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
 import { pause, spawnIn, stop } from "../../host.js";
 import type { Run } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 import { CANNON, type Hits, type Shot } from "./cannon.js";
 
 /* Our choices. */
@@ -20,7 +21,8 @@ export class Client {
   ) {}
 
   static async load(run: Run, namespace: string, shot: Shot): Promise<Client> {
-    const args = ["-n", String(CLIENT_NICE), process.execPath, CANNON, JSON.stringify(shot)];
+    const cannon = pinned("receiver", process.execPath, [CANNON, JSON.stringify(shot)]);
+    const args = ["-n", String(CLIENT_NICE), ...cannon];
     const child = spawnIn(run, namespace, "nice", args, ["pipe", "pipe", "ignore"]);
     const reader = createInterface({ input: requireStream(child.stdout) });
     const client = new Client(child, reader[Symbol.asyncIterator](), reader);

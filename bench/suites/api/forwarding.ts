@@ -13,6 +13,7 @@ import { command, pause, spawnIn, stop, watched } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { quantile } from "../../statistics.js";
 import { inRound, type Run, type Settings } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 import { type Books, balance, readBooks, received } from "./books.js";
 import { Client, message } from "./client.js";
 import { type Lab, PEER_ADDRESS, PEER_MAC, PORT, PORT_ADDRESS, PORT_MAC } from "./lab.js";
@@ -173,7 +174,9 @@ async function capacity(run: Run, lab: Lab, frames: string): Promise<number> {
 
 function generate(run: Run, lab: Lab, frames: string, rate: number | undefined): ChildProcess {
   const pace = rate === undefined ? [] : ["--rate", `${rate}pps`];
-  return spawnIn(run, lab.host, "trafgen", ["--dev", PORT, "--conf", frames, "-n", "0", "-P", "1", ...pace]);
+  const args = ["--dev", PORT, "--conf", frames, "-n", "0", "-P", "1", ...pace];
+  const [file = "", ...rest] = pinned("sender", "trafgen", args);
+  return spawnIn(run, lab.host, file, rest);
 }
 
 function requireAlive({ exitCode }: ChildProcess): void {

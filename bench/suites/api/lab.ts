@@ -5,6 +5,7 @@ import { request } from "node:http";
 import { type Daemon, startDaemon } from "../../daemon.js";
 import { ip, makeNamespace } from "../../host.js";
 import type { Run } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 
 const [LOCAL, REMOTE] = ["10.99.0.1", "10.99.0.2"];
 const VNI = 100;
@@ -41,7 +42,7 @@ export async function makeLab(run: Run, entries: number): Promise<Lab> {
   }
   const tunnel = ["id", VNI, "local", REMOTE, "remote", LOCAL, "dstport", 4789, "dev", PEER_UNDERLAY].map(String);
   await ip("-n", peer, "link", "add", PEER, "address", PEER_MAC, "type", "vxlan", ...tunnel);
-  const daemon = await startDaemon(run, host, config(entries));
+  const daemon = await startDaemon(run, host, config(entries), (file, args) => pinned("tunnel", file, args));
   for (const [namespace, device, address] of [
     [host, PORT, PORT_ADDRESS],
     [peer, PEER, PEER_ADDRESS],

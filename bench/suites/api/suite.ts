@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { daemonMissing } from "../../daemon.js";
 import { hasProgram, isRoot, makeNamespace, pause, spawnIn } from "../../host.js";
 import type { Plan, Run, Settings, Suite } from "../../suite.js";
+import { pinning } from "../path/pinning.js";
 import { BARE } from "./bare.js";
 import { CLIENT_NICE } from "./client.js";
 import { dumpIds, MILLION, measureDump } from "./dump.js";
@@ -87,6 +88,7 @@ async function run(run: Run): Promise<void> {
   const bareSocket = await startBare(run);
   const labs: Lab[] = [];
   for (const entries of entriesOf(settings)) labs.push(await makeLab(run, entries));
+  run.fact("pinning", pinning().replace("receiver", "autocannon"));
   run.fact("priorities", `autocannon nice ${CLIENT_NICE}; generator and peer nice 0; vxlane's workers 0, its API 10`);
   await measureRequests(run, labs, bareSocket);
   for (const lab of labs) {
