@@ -1,11 +1,11 @@
 // The suites, in the order in which they run.
 
-import { start } from "./scenarios/start.js";
 import type { Suite } from "./suite.js";
 import { api } from "./suites/api/suite.js";
 import { dataplane } from "./suites/dataplane/suite.js";
 import { ecmp } from "./suites/ecmp/suite.js";
 import { overhead } from "./suites/overhead/suite.js";
 import { path } from "./suites/path/suite.js";
+import { scale } from "./suites/scale/suite.js";
 
-export const SUITES: readonly Suite[] = [dataplane, overhead, path, ecmp, api, start];
+export const SUITES: readonly Suite[] = [dataplane, overhead, path, ecmp, api, scale];

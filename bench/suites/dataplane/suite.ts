@@ -10,7 +10,7 @@ import { entries } from "./entries.js";
 import { fdb } from "./fdb.js";
 import { frameSizes } from "./frame-sizes.js";
 import { hash } from "./hash.js";
-import { TWIN } from "./rig/contender.js";
+import { TWIN, WASM } from "./rig/contender.js";
 import { RUN } from "./rig/frames.js";
 import { tryTwin, twinMissing } from "./rig/twin.js";
 import { Bench, type Scenario } from "./scenario.js";
@@ -37,6 +37,7 @@ function plan(settings: Settings): Plan {
     seconds: COMPILING_SECONDS + parts.reduce((sum, { seconds }) => sum + seconds, 0),
     missing: missing === undefined ? [] : [missing],
     ids: parts.flatMap(({ ids }) => ids),
+    peers: [WASM, TWIN],
   };
 }
 

@@ -35,6 +35,7 @@ function plan(settings: Settings): Plan {
     seconds: settings.rounds * (flows.length * FIGURE_SECONDS + CHI_IDS.length * chiSeconds),
     missing: [],
     ids: [...paths.flatMap((count) => flows.map((size) => idOf(count, size))), ...CHI_IDS],
+    peers: [PERFECT, VXLANE, LINUX, OVS],
   };
 }
 

@@ -4,6 +4,7 @@ import type { Plan, Run, Settings, Suite } from "../../suite.js";
 import { compute, rows } from "./computed.js";
 import { goodputIds, goodputSeconds, measureGoodput, missing } from "./goodput.js";
 import { CONTENDERS } from "./lab.js";
+import { WAYS } from "./wire.js";
 
 export const overhead: Suite = {
   name: "overhead",
@@ -23,6 +24,7 @@ function plan(settings: Settings): Plan {
     seconds: goodputSeconds(settings),
     missing: missing(),
     ids: [...rows(settings).map(({ options }) => options.id), ...goodputIds(settings.quick)],
+    peers: [...WAYS, ...CONTENDERS],
   };
 }
 
