@@ -38,6 +38,7 @@ export const PAGE: usize = 65536; // of WebAssembly
  *   FDB_COUNT  entries in all, learned and static: atomic add by whoever inserts or removes
  *   VTEP_LOCK  holder's slot + 1, or 0: compare-and-swap by control and workers
  *   OFFLOADS   control stores what the probes found; a worker clears a bit (atomic and) when the kernel refuses it later
+ *   REFUSALS   one word a bit of OFFLOADS: the errno of that refusal, stored before the bit is cleared
  *   KICK_SEQ   one word a stripe: stepped when an entry is in both of its buckets, before it leaves the old one
  *   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
  */
@@ -66,6 +67,7 @@ export const SYSTEM_VTEP_NEXT: usize = SYSTEM_VTEP_LOCK + 4; // u32: the next VT
 export const SYSTEM_OFFLOADS: usize = SYSTEM + 384; // u32: OFFLOAD_* that are in use
 
 export const SYSTEM_UNDERLAY_MTU: usize = SYSTEM_OFFLOADS + 4; // u32: largest packet that the tap underlay may send, bytes from the outer IP header on; 0: it may not; control stores
+export const SYSTEM_REFUSALS: usize = SYSTEM_UNDERLAY_MTU + 4; // u32 each
 
 /** Bits of SYSTEM_OFFLOADS; the labels of vxlane_offload_enabled derive from the names. */
 export const OFFLOAD_PORT_CHECKSUM: u32 = 1; // ports hand over frames with unfinished checksums

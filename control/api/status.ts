@@ -19,7 +19,7 @@ function status({ config, startMs, tables, workers, problems, offloads }: Runnin
     port: config.port,
     sourcePorts: config.sourcePorts,
     underlay: { driver: config.underlay.driver, interface: config.underlay.interface },
-    offloads,
+    offloads: { outerChecksum: offloads.outerChecksum, features: offloads.list() },
     workers: Array.from({ length: workers.count }, (_, id) => ({
       id,
       state: workers.state(id),

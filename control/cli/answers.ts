@@ -8,7 +8,10 @@ export interface StatusAnswer {
   readonly port: number;
   readonly sourcePorts: { readonly min: number; readonly max: number };
   readonly underlay: { readonly driver: string; readonly interface?: string };
-  readonly offloads: { readonly outerChecksum: boolean; readonly segmentation: boolean };
+  readonly offloads: {
+    readonly outerChecksum: boolean;
+    readonly features: readonly { readonly feature: string; readonly enabled: boolean; readonly reason?: string }[];
+  };
   readonly workers: readonly {
     readonly id: number;
     readonly state: string;

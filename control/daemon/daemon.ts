@@ -9,17 +9,20 @@ import { WORKERS_MAX } from "../../dataplane-wasm/layout.js";
 import { formatAddress, parseAddress } from "../address.js";
 import type { Config } from "../config/types.js";
 import { compileDataplane, instantiateDataplane } from "../dataplane.js";
+import { TRAIN_SOCKETS_MAX } from "../drivers/io-tables.js";
 import { VxlaneError } from "../errors.js";
 import { baseAddress, LinkEvents, listInterfaces, openUnderlay } from "../linux/index.js";
 import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
+import { Offloads } from "./offloads.js";
 import { Overlay } from "./overlay.js";
 import { PortDevices } from "./port-devices.js";
 import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
 import { startTimers } from "./timers.js";
+import { useTrains } from "./trains.js";
 import { TunnelUnderlay } from "./tunnel-underlay.js";
 import { chooseUnderlay } from "./underlay-choice.js";
 import { UnderlaySockets } from "./underlay-sockets.js";
@@ -87,8 +90,9 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     sockets.close();
   });
   const workers = new Workers(memory, module, dataplane, workerCount, log);
+  const offloads = new Offloads(memory, log, { isAllowed: config.offloads !== "off", outerChecksum });
   const xdp = new XdpSockets(memory, dataplane, workers, tables.epochs);
-  const ports = new PortDevices(tables, workers, xdp);
+  const ports = new PortDevices(tables, workers, offloads, xdp);
   const problems = new Problems(log);
   // Only workers that have stopped let go of descriptors, so these two go together.
   cleanup.add("stop the workers", async () => {
@@ -114,6 +118,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     return made;
   };
   const ring = choice.driver === "xdp" ? openXdpUnderlay() : undefined;
+  await useTrains(offloads, sockets, ring === undefined ? undefined : "the rings of xdp take single frames");
   const events = new LinkEvents(undefined, tunnel === undefined ? "links" : "routes");
   cleanup.add("close the link events", () => events.close());
   const { stateDir } = config;
@@ -127,6 +132,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     xdp.reconcile();
     ring?.tick(performance.now());
     watch.tick(performance.now());
+    offloads.tick();
   };
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
@@ -138,16 +144,16 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     import("../api/server.js"),
     import("../metrics/keep.js"),
     workers.start(
-      sockets.sendFds.map((sendFd, worker) =>
-        tunnel === undefined
-          ? { kind: ring === undefined ? "udp" : "xdp", sendFd, isIpv6 }
-          : { kind: "tap", queueFd: tunnel.queueFds[worker], sendFd, isIpv6 },
-      ),
+      sockets.sendFds.map((sendFd, worker) => {
+        const options = { sendFd, isIpv6, trainSockets: Math.floor(TRAIN_SOCKETS_MAX / workerCount) };
+        return tunnel === undefined
+          ? { kind: ring === undefined ? "udp" : "xdp", ...options }
+          : { kind: "tap", queueFd: tunnel.queueFds[worker], ...options };
+      }),
       config.busyPoll,
     ),
   ]);
 
-  const offloads = { outerChecksum, segmentation: false };
   const running: Running = {
     config: {
       ...config,

@@ -21,6 +21,7 @@ import {
 import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
+import type { Offloads } from "./offloads.js";
 import type { Workers } from "./workers.js";
 import { XdpDevice } from "./xdp-device.js";
 import type { XdpSockets } from "./xdp-sockets.js";
@@ -34,7 +35,7 @@ export type Device = Pick<
   Tap,
   "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
 > &
-  Partial<Pick<XdpDevice, "mtu" | "connect" | "reopen">>;
+  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen">>;
 
 /** What is open for a port. */
 export interface PortDevice {
@@ -52,6 +53,7 @@ export interface PortDevice {
 export class PortDevices {
   readonly #tables: Tables;
   readonly #workers: Pick<Workers, "count" | "epoll">;
+  readonly #offloads: Pick<Offloads, "isAllowed" | "portOpened">;
   readonly #openDevice: (options: TapOptions) => Device;
   readonly #xdp: XdpSockets | undefined;
   readonly #devices = new Map<string, PortDevice>();
@@ -66,11 +68,13 @@ export class PortDevices {
   constructor(
     tables: Tables,
     workers: Pick<Workers, "count" | "epoll">,
+    offloads: Pick<Offloads, "isAllowed" | "portOpened">,
     xdp?: XdpSockets,
     openDevice: (options: TapOptions) => Device = openTap,
   ) {
     this.#tables = tables;
     this.#workers = workers;
+    this.#offloads = offloads;
     this.#openDevice = openDevice;
     this.#xdp = xdp;
   }
@@ -201,7 +205,16 @@ export class PortDevices {
     const { name, persistent, mac } = config;
     if (config.driver === "xdp") return this.#openXdp(config);
     const queues = this.queuesOf(config);
-    return this.#openDevice({ name, queues, mtu, persistent, ...(mac === undefined ? {} : { mac }) });
+    const device = this.#openDevice({
+      name,
+      queues,
+      mtu,
+      persistent,
+      offloads: this.#offloads.isAllowed,
+      ...(mac === undefined ? {} : { mac }),
+    });
+    if (device.offloads !== undefined) this.#offloads.portOpened(device.offloads);
+    return device;
   }
 
   #openXdp({ name, mac, persistent, queues }: PortConfig): Device {

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config/types.js";
 import type { SharedMemory } from "../memory.js";
 import type { Tables } from "../tables/tables.js";
+import type { Offloads } from "./offloads.js";
 import type { Overlay } from "./overlay.js";
 import type { PortDevices } from "./port-devices.js";
 import type { Problems } from "./problems.js";
@@ -21,14 +22,6 @@ export interface Running {
   readonly ports: Pick<PortDevices, "find" | "readLost">;
   readonly underlay: Pick<UnderlaySockets, "readLost">;
   readonly problems: Pick<Problems, "list">;
-  readonly offloads: Offloads;
+  readonly offloads: Pick<Offloads, "outerChecksum" | "list">;
   readonly log: Logger;
-}
-
-/** What the kernel and the peers may leave unfinished, as the daemon decided at its start. */
-export interface Offloads {
-  /** Outer UDP checksums are written. */
-  readonly outerChecksum: boolean;
-  /** Super-frames leave as trains (UDP_SEGMENT). */
-  readonly segmentation: boolean;
 }

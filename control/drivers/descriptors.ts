@@ -11,8 +11,11 @@ import {
   DESC_PAYLOAD_PTR,
   DESC_VERDICT,
   DESC_VIRTIO,
+  VIRTIO_FLAG_NEEDS_CSUM,
+  VIRTIO_GSO_UDP_L4,
   VIRTIO_LEN,
 } from "../../dataplane-wasm/layout.js";
+import { UDP_CHECKSUM } from "./outer.js";
 
 // A word that holds several fields: VERDICT | DROP | FLAGS.
 const WORD_HEADER_LEN = DESC_HEADER_LEN >>> 2;
@@ -27,6 +30,8 @@ const TOS_SHIFT = 16;
 const TTL_SHIFT = 24;
 const WORD_ADDRESS = DESC_OUTER_ADDRESS >>> 2;
 const WORD_VIRTIO = DESC_VIRTIO >>> 2;
+const GSO_TYPE_SHIFT = 8; // in the header's first word
+const CSUM_START_SHIFT = 16; // in the second
 
 /**
  * The fields that every input has. What the batch functions clear when a batch begins is left to them.
@@ -68,4 +73,11 @@ export function writeOuterAddress(u32: Uint32Array, word: number, a: number, b: 
 /** A virtio-net header that says nothing: what comes from a socket is finished as far as the socket knows. */
 export function clearVirtio(u32: Uint32Array, word: number): void {
   for (let i = 0; i < VIRTIO_LEN >>> 2; i++) u32[word + WORD_VIRTIO + i] = 0;
+}
+
+/** The virtio-net header of a UDP super-frame. @param size data bytes of each segment. @param l4 where its UDP header begins */
+export function writeUdpSuper(u32: Uint32Array, word: number, size: number, l4: number): void {
+  u32[word + WORD_VIRTIO] = VIRTIO_FLAG_NEEDS_CSUM | (VIRTIO_GSO_UDP_L4 << GSO_TYPE_SHIFT);
+  u32[word + WORD_VIRTIO + 1] = size | (l4 << CSUM_START_SHIFT);
+  u32[word + WORD_VIRTIO + 2] = UDP_CHECKSUM;
 }

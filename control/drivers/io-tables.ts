@@ -6,7 +6,9 @@
 //   tap receive       256 x 2 iovecs    virtio-net header in the descriptor, frame in the buffer: never change
 //   tap send          512 x 2 iovecs    virtio-net header in the descriptor (never changes), payload
 //   udp receive       256 x (mmsghdr, iovec, address 32 B, control messages 128 B)
-//   udp send          512 x (mmsghdr, 2 iovecs, address 32 B)
+//   udp send          512 x (mmsghdr, 2 iovecs, address 32 B, control messages 72 B)
+//   train headers     64 x 64 B      outer headers of a train that leaves one datagram at a time
+//   train sockets     1024 x i32     descriptors, 0 none: whoever takes over a dead worker's slot closes them
 
 import {
   BUFFER_SIZE,
@@ -16,6 +18,7 @@ import {
   HEADROOM,
   INPUTS_MAX,
   OUTPUTS_MAX,
+  TRAIN_DATAGRAMS_MAX,
   WORKER_INPUTS,
   WORKER_IO,
   WORKER_IO_SIZE,
@@ -34,6 +37,11 @@ const EPOLL_EVENT_ROOM = 16; // struct epoll_event takes 12 or 16 bytes
 export const NAME_SIZE = 32;
 /** TTL, TOS and fragment size take 72 bytes (three control messages of 20 or 17 bytes, padded). */
 export const CONTROL_SIZE = 128;
+/** Segment size, TOS and TTL: three control messages of 18 or 20 bytes, padded. */
+export const TRAIN_CONTROL_SIZE = 72;
+export const TRAIN_HEADER_SIZE = 64;
+/** Sockets for trains, all workers together: thousands would cost the kernel memory and the start of each a while. */
+export const TRAIN_SOCKETS_MAX = 1024;
 export const IOVEC_PAIR_SIZE = 2 * IOVEC_SIZE;
 
 /* Offsets in the region */
@@ -48,7 +56,10 @@ export const IO_UDP_RECEIVE_CONTROL = IO_UDP_RECEIVE_NAMES + INPUTS_MAX * NAME_S
 export const IO_UDP_SEND = IO_UDP_RECEIVE_CONTROL + INPUTS_MAX * CONTROL_SIZE;
 export const IO_UDP_SEND_IOVECS = IO_UDP_SEND + OUTPUTS_MAX * MMSG_SIZE;
 export const IO_UDP_SEND_NAMES = IO_UDP_SEND_IOVECS + OUTPUTS_MAX * IOVEC_PAIR_SIZE;
-export const IO_END = IO_UDP_SEND_NAMES + OUTPUTS_MAX * NAME_SIZE;
+export const IO_UDP_SEND_CONTROL = IO_UDP_SEND_NAMES + OUTPUTS_MAX * NAME_SIZE;
+export const IO_TRAIN_HEADERS = IO_UDP_SEND_CONTROL + OUTPUTS_MAX * TRAIN_CONTROL_SIZE;
+export const IO_TRAIN_SOCKETS = IO_TRAIN_HEADERS + TRAIN_DATAGRAMS_MAX * TRAIN_HEADER_SIZE;
+export const IO_END = IO_TRAIN_SOCKETS + TRAIN_SOCKETS_MAX * 4;
 
 if (IO_END > WORKER_IO_SIZE) throw new Error(`the drivers' tables take ${IO_END} bytes of ${WORKER_IO_SIZE}`);
 

@@ -124,6 +124,7 @@ export class MemoryPorts extends MemoryDriver implements PortDriver {
 
 export class MemoryUnderlay extends MemoryDriver implements UnderlayDriver {
   readonly sent: SentToUnderlay[] = [];
+  readonly held = 0;
   readonly #queues = new Map<number, Datagram[]>();
 
   /** @throws if the address is none */

@@ -12,7 +12,7 @@ export interface PortDriver {
    * buffer) from the queue of `port` that this worker owns.
    * @param port port id
    * @param max at most this many frames, up to INPUTS_MAX
-   * @returns n; less than `max` means that the queue is empty
+   * @returns n; less than `max` means that the queue is empty, or that the frames are large and wait for the next call
    */
   receive(port: number, max: number): number;
 
@@ -25,10 +25,13 @@ export interface PortDriver {
 
 /** The underlay of one worker. */
 export interface UnderlayDriver {
+  /** Datagrams, or trains of them, that the last `receive` took from the kernel and could not hand over yet: call it until there are none. */
+  readonly held: number;
+
   /**
    * Fills input descriptors 0 to n - 1 from one source (a socket, a ring).
    * @param source index of the source, as the driver put it into the epoll set
-   * @returns n; less than `max` means that the source is empty
+   * @returns n; 0 means that the source is empty
    */
   receive(source: number, max: number): number;
 

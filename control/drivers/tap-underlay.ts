@@ -30,7 +30,6 @@ import {
   SEND_DOWN,
   SEND_OK,
   SEND_TOO_BIG,
-  SYSTEM_OFFLOADS,
   SYSTEM_UNDERLAY_MTU,
   VIRTIO_GSO_TYPE,
   VIRTIO_GSO_UDP_L4,
@@ -56,6 +55,7 @@ import {
   writeAddress,
   writeU64,
 } from "./io-tables.js";
+import { noteRefusal } from "./refusal.js";
 import type { UnderlayDriver } from "./seams.js";
 import { sendResult } from "./send-result.js";
 
@@ -148,6 +148,10 @@ export class TapUnderlay implements UnderlayDriver {
   /** The errno that ended the last `receive` from the TAP, 0 if that was an empty queue. EBADFD: the device was deleted. */
   get receiveErrno(): number {
     return this.#receiveErrno;
+  }
+
+  get held(): number {
+    return this.#sockets.held;
   }
 
   /** @param source descriptor of the TAP's queue, or of a socket */
@@ -292,7 +296,7 @@ export class TapUnderlay implements UnderlayDriver {
       const errno = lastErrno();
       if (errno === EINTR) continue;
       if (errno === EINVAL && isUnfinished && ++this.#refusals === REFUSALS_MAX) {
-        Atomics.and(this.#memory.u32, SYSTEM_OFFLOADS >>> 2, ~OFFLOAD_TUNNEL_GSO);
+        noteRefusal(this.#memory, OFFLOAD_TUNNEL_GSO, errno);
       }
       return sendResult(errno);
     }

@@ -1,15 +1,23 @@
 // The tap port driver: one readv a frame from a TAP queue into the worker's buffers, one writev a frame back. A TAP has
 // no call for many frames at once, so the work around each call is kept to a handful of stores: the tables of
-// iovecs are written once, and only the payload of a frame to be sent is new.
+// iovecs are written once, and only the payload of a frame to be sent is new. Frames that were chained to a super-frame
+// take one writev of all their pieces, behind the virtio-net header of the chain's head.
+//
+// A batch of super-frames ends after some 256 KiB: what is read has to stay in the cache until it is sent.
 //
 // The virtio-net header goes straight between the descriptor and the kernel. Kernels fill its first 10 bytes and skip
 // the rest of the 24 that we ask for, so the rest stays zero as prepared here.
 
 import {
+  DESC_CHAIN,
   DESC_DROP,
+  DESC_FLAG_CHAINED,
   DESC_FLAG_TRUNCATED,
+  DESC_FLAGS,
   DESC_PAYLOAD_LEN,
   DESC_PAYLOAD_PTR,
+  DESC_PIECE_COUNT,
+  DESC_PIECES,
   DESC_SIZE,
   DESC_VIRTIO,
   FRAME_MAX,
@@ -47,6 +55,9 @@ const PAIR_WORDS = IOVEC_PAIR_SIZE >>> 2;
 // One byte more than we take, so that a longer frame is told from one that fits exactly.
 const READ_ROOM = FRAME_MAX + 1;
 
+/* Our choice. */
+const BYTES_AT_ONCE = 262144;
+
 // Words of the second iovec of a pair.
 const WORD_PAYLOAD_BASE = (IOVEC_SIZE + IOVEC_BASE) >>> 2;
 const WORD_PAYLOAD_SIZE = (IOVEC_SIZE + IOVEC_LEN) >>> 2;
@@ -61,6 +72,7 @@ export class TapPorts implements PortDriver {
 
   readonly #memory: SharedMemory;
   readonly #worker: number;
+  readonly #base: number;
   readonly #baseLow: number;
   readonly #baseHigh: number;
   readonly #receiveTable: number; // process address
@@ -76,6 +88,7 @@ export class TapPorts implements PortDriver {
     const io = ioPtr(worker);
     this.#memory = memory;
     this.#worker = worker;
+    this.#base = base;
     this.#baseLow = base % 2 ** 32;
     this.#baseHigh = Math.floor(base / 2 ** 32);
     this.#receiveTable = base + io + IO_TAP_RECEIVE;
@@ -104,6 +117,7 @@ export class TapPorts implements PortDriver {
     const fd = this.#queueOf(port);
     if (fd <= 0) return 0;
     const worker = this.#worker;
+    let bytes = 0;
     for (let i = 0; i < max; i++) {
       const got = readv(fd, this.#receiveTable + i * IOVEC_PAIR_SIZE, 2);
       if (got < 0) {
@@ -128,30 +142,52 @@ export class TapPorts implements PortDriver {
         attachment,
         isTruncated ? DESC_FLAG_TRUNCATED : 0,
       );
+      bytes += length;
+      if (bytes >= BYTES_AT_ONCE) return i + 1;
     }
     return max;
   }
 
   send(port: number, first: number, count: number): void {
-    const { u8, u32 } = this.#memory;
+    const { u16, u32 } = this.#memory;
     const fd = this.#queueOf(port);
     const end = first + count;
     for (let i = first; i < end; i++) {
       const output = this.#outputPtr + i * DESC_SIZE;
+      if ((u16[(output + DESC_FLAGS) >>> 1] & DESC_FLAG_CHAINED) !== 0) continue;
       if (fd <= 0) {
-        u8[output + DESC_DROP] = SEND_DOWN;
+        this.#mark(i, SEND_DOWN);
+        continue;
+      }
+      const pieces = u32[(output + DESC_PIECES) >>> 2];
+      if (pieces !== 0) {
+        const virtio = pieces - IOVEC_SIZE;
+        writeAddress(u32, (virtio + IOVEC_BASE) >>> 2, this.#baseLow, this.#baseHigh, output + DESC_VIRTIO);
+        u32[(virtio + IOVEC_LEN) >>> 2] = VIRTIO_LEN;
+        u32[(virtio + IOVEC_LEN + 4) >>> 2] = 0;
+        this.#mark(i, this.#write(fd, this.#base + virtio, 1 + u16[(output + DESC_PIECE_COUNT) >>> 1]));
         continue;
       }
       const pairWord = this.#sendWord + i * PAIR_WORDS;
       const payloadPtr = u32[(output + DESC_PAYLOAD_PTR) >>> 2];
       writeAddress(u32, pairWord + WORD_PAYLOAD_BASE, this.#baseLow, this.#baseHigh, payloadPtr);
       u32[pairWord + WORD_PAYLOAD_SIZE] = u32[(output + DESC_PAYLOAD_LEN) >>> 2];
-      u8[output + DESC_DROP] = this.#write(fd, this.#sendTable + i * IOVEC_PAIR_SIZE);
+      this.#mark(i, this.#write(fd, this.#sendTable + i * IOVEC_PAIR_SIZE, 2));
     }
   }
 
-  #write(fd: number, pair: number): number {
-    while (writev(fd, pair, 2) < 0) {
+  /** What became of an output, and so of all that left with it. */
+  #mark(i: number, result: number): void {
+    const { u8, u16 } = this.#memory;
+    for (let member = i + 1; member !== 0; ) {
+      const output = this.#outputPtr + (member - 1) * DESC_SIZE;
+      u8[output + DESC_DROP] = result;
+      member = u16[(output + DESC_CHAIN) >>> 1];
+    }
+  }
+
+  #write(fd: number, iovecs: number, count: number): number {
+    while (writev(fd, iovecs, count) < 0) {
       const errno = lastErrno();
       if (errno !== EINTR) return sendResult(errno);
     }

@@ -1,174 +1,204 @@
-// Sends encapsulated frames: one sendmmsg a batch on a raw socket that takes the outer IP header from us. The kernel
-// routes by the destination in the message's name; it fills in the IPv4 header checksum (and total length), and finds
-// next hop and MAC.
+// Sends encapsulated frames: single datagrams by one raw socket, trains by the UDP socket of their source port. Neighbours
+// that leave through the same socket are one sendmmsg. The kernel routes by the destination in the message's name; it fills
+// in the IPv4 header checksum (and total length), and finds next hop and MAC.
 //
-// Header and payload usually lie one behind the other (the header is in the frame's headroom) and go out as one iovec;
-// a copy of a flooded frame has its header elsewhere and takes two. A frame that fails is marked, and the batch goes
-// on behind it.
+// A frame that fails is marked, and the batch goes on behind it. A train that the kernel refuses for what it is (no checksum
+// offload on the way, IPsec, a kernel that forgot how) leaves again as single datagrams; where these pass, trains are given
+// up for good: the refusal's errno alone does not tell, because kernels before 6.11 answer EINVAL to a train that the MTU
+// forbids.
 
 import {
+  DESC_CHAIN,
   DESC_DROP,
-  DESC_HEADER_LEN,
+  DESC_FLAG_CHAINED,
+  DESC_FLAGS,
   DESC_HEADER_PTR,
-  DESC_PAYLOAD_LEN,
-  DESC_PAYLOAD_PTR,
+  DESC_OUTER_PORT,
   DESC_SIZE,
+  DESC_TRAIN_SIZE,
+  OFFLOAD_UDP_SEGMENT,
   OUTPUTS_MAX,
   SEND_OK,
+  SYSTEM_OFFLOADS,
 } from "../../dataplane-wasm/layout.js";
-import { AF_INET, AF_INET6, MSG_DONTWAIT } from "../linux/constants.js";
-import { EAGAIN, EINTR, ENOBUFS } from "../linux/errno.js";
-import { baseAddress, lastErrno, sendmmsg } from "../linux/libc.js";
-import {
-  IOVEC_BASE,
-  IOVEC_LEN,
-  IOVEC_SIZE,
-  MMSG_IOVEC_COUNT,
-  MMSG_IOVECS,
-  MMSG_NAME,
-  MMSG_NAME_LEN,
-  MMSG_SIZE,
-  SIN_ADDR,
-  SIN_FAMILY,
-  SIN6_ADDR,
-  SOCKADDR_IN_SIZE,
-  SOCKADDR_IN6_SIZE,
-} from "../linux/structs.js";
+import { MSG_DONTWAIT } from "../linux/constants.js";
+import { EAGAIN, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP } from "../linux/errno.js";
+import { lastErrno, sendmmsg } from "../linux/libc.js";
+import { MMSG_SIZE } from "../linux/structs.js";
 import type { SharedMemory } from "../memory.js";
-import {
-  IO_UDP_SEND,
-  IO_UDP_SEND_IOVECS,
-  IO_UDP_SEND_NAMES,
-  IOVEC_PAIR_SIZE,
-  ioPtr,
-  NAME_SIZE,
-  outputPtr,
-  writeAddress,
-  writeU64,
-} from "./io-tables.js";
+import { outputPtr } from "./io-tables.js";
+import { ETHERNET_LEN, isMulticast } from "./outer.js";
+import { noteRefusal } from "./refusal.js";
 import { sendResult } from "./send-result.js";
+import { type ChecksumSum, TrainCut } from "./train-cut.js";
+import { TrainSockets } from "./train-sockets.js";
+import { UdpMessages } from "./udp-messages.js";
 
-/* From IEEE 802.3, RFC 791 and RFC 8200: where the destination lies in the outer header */
-
-const ETHERNET_LEN = 14;
-const IPV4_DST = 16;
-const IPV6_DST = 24;
-
-const MMSG_WORDS = MMSG_SIZE >>> 2;
-const PAIR_WORDS = IOVEC_PAIR_SIZE >>> 2;
-const NAME_WORDS = NAME_SIZE >>> 2;
-const WORD_IOVEC_COUNT = MMSG_IOVEC_COUNT >>> 2;
-const WORD_BASE = IOVEC_BASE >>> 2;
-const WORD_LEN = IOVEC_LEN >>> 2;
-const WORD_SECOND = IOVEC_SIZE >>> 2;
-const WORD_SIN_ADDR = SIN_ADDR >>> 2;
-const WORD_SIN6_ADDR = SIN6_ADDR >>> 2;
+export interface UdpSendOptions {
+  /** The worker's raw socket. */
+  readonly sendFd: number;
+  readonly isIpv6: boolean;
+  /** Sockets for trains that the worker may open. */
+  readonly trainSockets: number;
+}
 
 export class UdpSender {
   readonly #memory: SharedMemory;
-  readonly #view: DataView; // headers may lie on any byte
-  readonly #fd: number;
+  readonly #rawFd: number;
   readonly #isIpv6: boolean;
-  readonly #baseLow: number;
-  readonly #baseHigh: number;
-  readonly #table: number; // process address
-  readonly #tableWord: number;
-  readonly #iovecWord: number;
-  readonly #nameWord: number;
   readonly #outputPtr: number;
+  readonly #messages: UdpMessages;
+  readonly #cut: TrainCut;
+  readonly #sockets: TrainSockets;
+  /** By message: the output that it is of. */
+  readonly #outputs = new Uint16Array(OUTPUTS_MAX);
+  #count = 0; // messages described
+  #fd = -1; // and their socket
 
-  constructor(memory: SharedMemory, worker: number, fd: number, isIpv6: boolean) {
-    const base = baseAddress(memory);
-    const io = ioPtr(worker);
+  constructor(memory: SharedMemory, worker: number, options: UdpSendOptions, checksumSum: ChecksumSum) {
+    const { sendFd, isIpv6, trainSockets } = options;
     this.#memory = memory;
-    this.#view = new DataView(memory.memory.buffer);
-    this.#fd = fd;
+    this.#rawFd = sendFd;
     this.#isIpv6 = isIpv6;
-    this.#baseLow = base % 2 ** 32;
-    this.#baseHigh = Math.floor(base / 2 ** 32);
-    this.#table = base + io + IO_UDP_SEND;
-    this.#tableWord = (io + IO_UDP_SEND) >>> 2;
-    this.#iovecWord = (io + IO_UDP_SEND_IOVECS) >>> 2;
-    this.#nameWord = (io + IO_UDP_SEND_NAMES) >>> 2;
     this.#outputPtr = outputPtr(worker, 0);
-    for (let i = 0; i < OUTPUTS_MAX; i++) this.#prepare(io, base, i);
+    this.#messages = new UdpMessages(memory, worker, isIpv6);
+    this.#cut = new TrainCut(memory, worker, isIpv6, this.#messages, checksumSum);
+    this.#sockets = new TrainSockets(memory, worker, trainSockets);
   }
 
   send(first: number, count: number): void {
-    const end = first + count;
-    for (let i = first; i < end; i++) this.#describe(i);
-    this.#sendDescribed(first, end);
-  }
-
-  /** Fills the message of output `i`: where its bytes lie and where they go. */
-  #describe(i: number): void {
-    const { u8, u32 } = this.#memory;
-    const output = this.#outputPtr + i * DESC_SIZE;
-    const headerPtr = u32[(output + DESC_HEADER_PTR) >>> 2];
-    const headerLen = u32[(output + DESC_HEADER_LEN) >>> 2];
-    const payloadPtr = u32[(output + DESC_PAYLOAD_PTR) >>> 2];
-    const payloadLen = u32[(output + DESC_PAYLOAD_LEN) >>> 2];
-    const packetPtr = headerPtr + ETHERNET_LEN;
-    const packetHeaderLen = headerLen - ETHERNET_LEN;
-    const message = this.#tableWord + i * MMSG_WORDS;
-    const iovec = this.#iovecWord + i * PAIR_WORDS;
-    this.#writeBase(iovec, packetPtr);
-    if (headerPtr + headerLen === payloadPtr) {
-      u32[iovec + WORD_LEN] = packetHeaderLen + payloadLen;
-      u32[message + WORD_IOVEC_COUNT] = 1;
-    } else {
-      u32[iovec + WORD_LEN] = packetHeaderLen;
-      this.#writeBase(iovec + WORD_SECOND, payloadPtr);
-      u32[iovec + WORD_SECOND + WORD_LEN] = payloadLen;
-      u32[message + WORD_IOVEC_COUNT] = 2;
-    }
-    const name = this.#nameWord + i * NAME_WORDS;
-    if (this.#isIpv6) {
-      for (let word = 0; word < 4; word++) {
-        u32[name + WORD_SIN6_ADDR + word] = this.#view.getUint32(packetPtr + IPV6_DST + word * 4, true);
-      }
-    } else {
-      u32[name + WORD_SIN_ADDR] = this.#view.getUint32(packetPtr + IPV4_DST, true);
-    }
-    u8[output + DESC_DROP] = SEND_OK;
-  }
-
-  #writeBase(iovec: number, ptr: number): void {
-    writeAddress(this.#memory.u32, iovec + WORD_BASE, this.#baseLow, this.#baseHigh, ptr);
-  }
-
-  /** sendmmsg stops at a message that fails and reports it only when that is the first one. */
-  #sendDescribed(first: number, end: number): void {
-    let i = first;
-    let isSecondTry = false;
-    while (i < end) {
-      const sent = sendmmsg(this.#fd, this.#table + i * MMSG_SIZE, end - i, MSG_DONTWAIT);
-      if (sent > 0) {
-        i += sent;
-        isSecondTry = false;
+    const { u16 } = this.#memory;
+    for (let i = first; i < first + count; i++) {
+      const output = this.#outputPtr + i * DESC_SIZE;
+      if ((u16[(output + DESC_FLAGS) >>> 1] & DESC_FLAG_CHAINED) !== 0) continue;
+      if (u16[(output + DESC_TRAIN_SIZE) >>> 1] === 0) {
+        this.#turnTo(this.#rawFd);
+        this.#messages.describeSingle(this.#count, output);
+        this.#outputs[this.#count++] = i;
         continue;
       }
+      const fd = this.#socketOf(output);
+      if (fd < 0) {
+        this.#flush();
+        this.#sendApart(i);
+        continue;
+      }
+      this.#turnTo(fd);
+      this.#messages.describeTrain(this.#count, output);
+      this.#outputs[this.#count++] = i;
+    }
+    this.#flush();
+  }
+
+  close(): void {
+    this.#sockets.close();
+  }
+
+  /** The socket for a train, -1: it has to leave apart. */
+  #socketOf(output: number): number {
+    const { u8, u16, u32 } = this.#memory;
+    if ((Atomics.load(u32, SYSTEM_OFFLOADS >>> 2) & OFFLOAD_UDP_SEGMENT) === 0) return -1;
+    // The raw socket alone knows where packets to groups leave.
+    if (isMulticast(u8, u32[(output + DESC_HEADER_PTR) >>> 2] + ETHERNET_LEN, this.#isIpv6)) return -1;
+    return this.#sockets.fdOf(u16[(output + DESC_OUTER_PORT) >>> 1]);
+  }
+
+  #turnTo(fd: number): void {
+    if (this.#fd === fd) return;
+    this.#flush();
+    this.#fd = fd;
+  }
+
+  /** Sends what is described. sendmmsg stops at a message that fails and reports it only when that is the first one. */
+  #flush(): void {
+    const count = this.#count;
+    const fd = this.#fd;
+    this.#count = 0;
+    this.#fd = -1;
+    for (let n = 0; n < count; ) {
+      const sent = this.#sendSome(fd, n, count);
+      for (const end = n + Math.max(0, sent); n < end; n++) this.#mark(this.#outputs[n], SEND_OK);
+      if (sent > 0) continue;
+      const i = this.#outputs[n++];
+      if (fd === this.#rawFd || !isRefusal(-sent)) {
+        this.#mark(i, sendResult(-sent));
+        continue;
+      }
+      if (this.#sendApart(i)) noteRefusal(this.#memory, OFFLOAD_UDP_SEGMENT, -sent);
+      // The messages that it took were described already.
+      for (let k = n; k < count; k++) this.#messages.describeTrain(k, this.#descriptorOf(this.#outputs[k]));
+    }
+  }
+
+  /** Sends a train as single datagrams; each output of a chain is counted as itself. Returns whether any left. */
+  #sendApart(i: number): boolean {
+    let hasLeft = false;
+    for (let member = i + 1; member !== 0; ) {
+      const output = this.#descriptorOf(member - 1);
+      if (this.#sendCut(member - 1, output)) hasLeft = true;
+      member = this.#memory.u16[(output + DESC_CHAIN) >>> 1];
+    }
+    return hasLeft;
+  }
+
+  /** Sends one output as single datagrams: it is one itself, or several one behind the other. */
+  #sendCut(i: number, output: number): boolean {
+    let count = 1;
+    if (this.#cut.isTrain(output)) count = this.#cut.describe(output);
+    else this.#messages.describeSingle(0, output);
+    let result = SEND_OK;
+    let hasLeft = false;
+    for (let n = 0; n < count; ) {
+      const sent = this.#sendSome(this.#rawFd, n, count);
+      if (sent > 0) hasLeft = true;
+      else result = sendResult(-sent);
+      n += Math.max(1, sent);
+    }
+    // All of it failed when some of it did.
+    this.#markOne(i, result);
+    return hasLeft;
+  }
+
+  /** What became of an output, and so of all that left with it. */
+  #mark(i: number, result: number): void {
+    const { u16 } = this.#memory;
+    for (let member = i + 1; member !== 0; member = u16[(this.#descriptorOf(member - 1) + DESC_CHAIN) >>> 1]) {
+      this.#markOne(member - 1, result);
+    }
+  }
+
+  #markOne(i: number, result: number): void {
+    this.#memory.u8[this.#descriptorOf(i) + DESC_DROP] = result;
+  }
+
+  #descriptorOf(i: number): number {
+    return this.#outputPtr + i * DESC_SIZE;
+  }
+
+  /** Returns how many were sent, or the first one's errno, negative. */
+  #sendSome(fd: number, from: number, to: number): number {
+    for (let isSecondTry = false; ; ) {
+      const sent = sendmmsg(fd, this.#messages.table + from * MMSG_SIZE, to - from, MSG_DONTWAIT);
+      if (sent > 0) return sent;
       const errno = lastErrno();
       if (errno === EINTR) continue;
       // An error may belong to an earlier packet (an ICMP answer, say); asking took it off the socket.
-      if (!isSecondTry && errno !== EAGAIN && errno !== ENOBUFS) {
-        isSecondTry = true;
-        continue;
-      }
-      this.#memory.u8[this.#outputPtr + i * DESC_SIZE + DESC_DROP] = sendResult(errno);
-      i++;
-      isSecondTry = false;
+      if (isSecondTry || errno === EAGAIN || errno === ENOBUFS) return -errno;
+      isSecondTry = true;
     }
   }
+}
 
-  #prepare(io: number, base: number, i: number): void {
-    const { u32, u16 } = this.#memory;
-    const message = io + IO_UDP_SEND + i * MMSG_SIZE;
-    const name = io + IO_UDP_SEND_NAMES + i * NAME_SIZE;
-    // The port stays 0: on a raw IPv6 socket it would be a protocol number.
-    u16[(name + SIN_FAMILY) >>> 1] = this.#isIpv6 ? AF_INET6 : AF_INET;
-    writeU64(u32, message + MMSG_NAME, base + name);
-    u32[(message + MMSG_NAME_LEN) >>> 2] = this.#isIpv6 ? SOCKADDR_IN6_SIZE : SOCKADDR_IN_SIZE;
-    writeU64(u32, message + MMSG_IOVECS, base + io + IO_UDP_SEND_IOVECS + i * IOVEC_PAIR_SIZE);
+/** Errors that may be the train's: EMSGSIZE too, for a shorter one at its end may pass. */
+function isRefusal(errno: number): boolean {
+  switch (errno) {
+    case EIO: // no checksum offload on the way, or IPsec
+    case EINVAL:
+    case EMSGSIZE:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+      return true;
+    default:
+      return false;
   }
 }

@@ -24,6 +24,10 @@ export class XdpUnderlay implements UnderlayDriver {
     this.#outputs = outputPtr(worker, 0);
   }
 
+  get held(): number {
+    return this.#sockets.held;
+  }
+
   /** @param source PORT_QUEUE_XSK and a slot, or a descriptor of the udp driver */
   receive(source: number, max: number): number {
     if ((source & PORT_QUEUE_XSK) !== 0) return this.#rings.receive(source & ~PORT_QUEUE_XSK, max);

@@ -69,12 +69,15 @@ export const IPV6_RECVHOPLIMIT = 51;
 export const IPV6_HOPLIMIT = 52;
 export const IPV6_RECVTCLASS = 66;
 export const IPV6_TCLASS = 67;
+export const IPV6_AUTOFLOWLABEL = 70;
 export const IPV6_RECVFRAGSIZE = 77;
 
 /* From linux/udp.h */
 
 export const SOL_UDP = 17;
 export const UDP_NO_CHECK6_RX = 102;
+export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
 
 /* From linux/filter.h: `ret #0` of classic BPF */
 
@@ -106,3 +109,8 @@ export const IFF_MULTI_QUEUE = 0x0100;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;
 export const TUN_F_CSUM = 1;
+export const TUN_F_TSO4 = 2;
+export const TUN_F_TSO6 = 4;
+export const TUN_F_TSO_ECN = 8;
+export const TUN_F_USO4 = 0x20;
+export const TUN_F_USO6 = 0x40;

@@ -20,7 +20,7 @@ export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDrop
 export { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 export { inNamespace } from "./netns.js";
 export { lookUpRoute, lookUpWay, type Route } from "./routes.js";
-export { openTap, type Tap, type TapOptions, tapConflict } from "./tap.js";
+export { openTap, type Tap, type TapOffloads, type TapOptions, tapConflict } from "./tap.js";
 export {
   allowInterrupts,
   interruptThread,
@@ -32,5 +32,6 @@ export {
   threadId,
   threadIds,
 } from "./threads.js";
+export { probeTrains, type TrainProbe } from "./train-probe.js";
 export { openTunnelTap, type TunnelTap, tunnelConflict } from "./tunnel-tap.js";
 export { type GroupSocket, openUnderlay, type Underlay, type UnderlayOptions } from "./underlay.js";

@@ -45,6 +45,9 @@ export const setsockopt: (fd: Fd, level: number, option: number, value: Uint8Arr
   libc.func("int setsockopt(int fd, int level, int option, void *value, uint32_t length)");
 export const getsockopt: (fd: Fd, level: number, option: number, value: Uint8Array, length: Uint8Array) => number =
   libc.func("int getsockopt(int fd, int level, int option, void *value, void *length)");
+export const getsockname: (fd: Fd, address: Uint8Array, length: Uint8Array) => number = libc.func(
+  "int getsockname(int fd, void *address, void *length)",
+);
 export const send: (fd: Fd, bytes: Uint8Array, length: number, flags: number) => number = libc.func(
   "long send(int fd, void *bytes, size_t length, int flags)",
 );

@@ -1,7 +1,8 @@
-// The three kinds of socket that the underlay is made of, each set up completely before anybody sees it:
+// The four kinds of socket that the underlay is made of, each set up completely before anybody sees it:
 //   receive  UDP, bound to the VTEP's address and port; workers share the port (SO_REUSEPORT)
 //   group    UDP, bound to one multicast group and the port, joined on one interface
 //   send     raw; the packet brings its own IP header, so one socket sends from any source port
+//   train    UDP, bound to the VTEP's address and one source port: trains of datagrams leave through it
 //
 // A receive socket reports TOS, TTL and whether the datagram came in fragments beside each datagram. Nothing is ever
 // fragmented on the way out: what does not fit fails with EMSGSIZE.
@@ -24,6 +25,7 @@ import {
   IPPROTO_RAW,
   IPPROTO_UDP,
   IPV6_ADD_MEMBERSHIP,
+  IPV6_AUTOFLOWLABEL,
   IPV6_HDRINCL,
   IPV6_MTU_DISCOVER,
   IPV6_MULTICAST_ALL,
@@ -51,10 +53,11 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
   SOL_UDP,
+  UDP_GRO,
   UDP_NO_CHECK6_RX,
 } from "./constants.js";
 import { EADDRINUSE, SyscallError } from "./errno.js";
-import { addressOf, bind, check, close, getsockopt, lastErrno, setsockopt, socket } from "./libc.js";
+import { addressOf, bind, check, close, getsockname, getsockopt, lastErrno, setsockopt, socket } from "./libc.js";
 import { type Family, familyOf, nativeAddress, socketAddress } from "./sockaddr.js";
 import {
   MREQ6_GROUP,
@@ -150,6 +153,47 @@ export function openSendSocket(local: Uint8Array, multicastIfIndex: number): num
   });
 }
 
+/**
+ * The socket of one source port, for trains of datagrams: UDP_SEGMENT works on a bound socket only. Workers share the
+ * port. It reads nothing: who answers to a source port gets no further than its filter.
+ * @param local 16 B
+ * @throws SyscallError EADDRINUSE: another program has the port. EMFILE
+ */
+export function openTrainSocket(local: Uint8Array, port: number): number {
+  const family = familyOf(local);
+  return opening(socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP), "socket UDP", (fd) => {
+    receiveNothing(fd);
+    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
+    setOption(fd, SOL_SOCKET, SO_RCVBUF, SEND_SOCKET_RECEIVE_BUFFER);
+    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (family === AF_INET) {
+      setOption(fd, SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO);
+      setOption(fd, SOL_IP, IP_RECVERR, 1);
+    } else {
+      setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+      setOption(fd, SOL_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO);
+      setOption(fd, SOL_IPV6, IPV6_RECVERR, 1);
+      // A label of its own would let a router send trains and single datagrams of one flow on different ways.
+      setOption(fd, SOL_IPV6, IPV6_AUTOFLOWLABEL, 0);
+    }
+    bindTo(fd, local, port);
+  });
+}
+
+/** Whether datagrams of one flow may come as one train. @throws SyscallError ENOPROTOOPT before Linux 5.0 */
+export function setGro(fd: number, isOn: boolean): void {
+  setOption(fd, SOL_UDP, UDP_GRO, isOn ? 1 : 0);
+}
+
+/** The address and port that a socket is bound to, as the kernel writes it. @param length of it. @throws SyscallError */
+export function getSocketAddress(fd: number, length: number): Buffer {
+  const address = Buffer.alloc(length);
+  const room = Buffer.alloc(4);
+  room.writeUInt32LE(length);
+  check(getsockname(fd, address, room), "getsockname");
+  return address;
+}
+
 /** Datagrams that the socket lost since it was opened: full buffer, bad checksum. Wraps at 2^32. */
 export function readSocketDrops(fd: number): number {
   const values = Buffer.alloc(SK_MEMINFO_VARS * 4);
@@ -228,7 +272,8 @@ function setBuffer(fd: number, forced: number, plain: number, bytes: number): vo
   if (setsockopt(fd, SOL_SOCKET, forced, value, value.length) < 0) setOption(fd, SOL_SOCKET, plain, bytes);
 }
 
-function setOption(fd: number, level: number, option: number, number: number): void {
+/** @throws SyscallError */
+export function setOption(fd: number, level: number, option: number, number: number): void {
   const value = intBytes(number);
   check(setsockopt(fd, level, option, value, value.length), `setsockopt level ${level} option ${option}`);
 }

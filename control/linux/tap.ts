@@ -28,6 +28,11 @@ import {
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   TUN_F_CSUM,
+  TUN_F_TSO_ECN,
+  TUN_F_TSO4,
+  TUN_F_TSO6,
+  TUN_F_USO4,
+  TUN_F_USO6,
   TUNGETIFF,
   TUNSETIFF,
   TUNSETOFFLOAD,
@@ -54,6 +59,15 @@ const DEVICE = "/dev/net/tun";
 
 const QUEUE_LENGTH = 2000;
 
+const TSO = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+const NO_OFFLOADS = { checksum: false, tso: false, uso: false };
+const OFFLOADS = [
+  { flags: TSO | TUN_F_USO4 | TUN_F_USO6, accepted: { checksum: true, tso: true, uso: true } }, // Linux >= 6.2
+  { flags: TSO, accepted: { checksum: true, tso: true, uso: false } },
+  { flags: TUN_F_CSUM, accepted: { checksum: true, tso: false, uso: false } },
+];
+
 export interface TapOptions {
   /** At most 15 bytes. */
   readonly name: string;
@@ -67,6 +81,18 @@ export interface TapOptions {
   readonly persistent: boolean;
   /** Namespace file to make it in; default: the one we are in. */
   readonly netns?: string;
+  /** Frames may come and go unfinished; default: whatever the kernel offers. */
+  readonly offloads?: boolean;
+}
+
+/** What frames of a device may leave to their receiver. */
+export interface TapOffloads {
+  /** Checksums. */
+  readonly checksum: boolean;
+  /** Cutting TCP super-frames. */
+  readonly tso: boolean;
+  /** And UDP ones. */
+  readonly uso: boolean;
 }
 
 /** An open TAP device. Property names are those that users of the common TAP packages know. */
@@ -75,8 +101,8 @@ export class Tap {
   readonly index: number;
   /** One descriptor a queue, non-blocking. */
   readonly queueFds: readonly number[];
-  /** TUN_F_* that the kernel accepted: what frames read from it may leave unfinished. */
-  readonly offloads: number;
+  /** What the kernel accepted: what frames read from it may leave unfinished. */
+  readonly offloads: TapOffloads;
   readonly #netlink: Netlink;
   readonly #netns: string | undefined;
   #isReleased = false;
@@ -86,7 +112,7 @@ export class Tap {
     { name, netns }: Pick<TapOptions, "name" | "netns">,
     index: number,
     queueFds: readonly number[],
-    offloads: number,
+    offloads: TapOffloads,
     netlink: Netlink,
   ) {
     this.name = name;
@@ -152,7 +178,7 @@ export function openTap(options: TapOptions): Tap {
       for (let queue = 0; queue < options.queues; queue++) fds.push(openQueue(options.name, isMultiQueue));
       setUp(options);
     });
-    const offloads = fds.map((fd) => setOffloads(fd)).at(-1) ?? 0;
+    const offloads = fds.map((fd) => setOffloads(fd, options.offloads ?? true)).at(-1) ?? NO_OFFLOADS;
     const link = findLink(netlink, options.name);
     if (link === undefined)
       throw new VxlaneError("ERR_HOST_INTERFACE", `${options.name} disappeared while it was set up`);
@@ -215,11 +241,15 @@ function openQueue(name: string, isMultiQueue: boolean): number {
   }
 }
 
-/** Frames may come with their checksum unfinished, if the kernel lets us say so. Returns what it accepted. */
-function setOffloads(fd: number): number {
-  if (ioctlNumber(fd, TUNSETOFFLOAD, TUN_F_CSUM) >= 0) return TUN_F_CSUM;
+/** Asks for as much as the kernel has, most first. Returns what it accepted. */
+function setOffloads(fd: number, areWanted: boolean): TapOffloads {
+  if (areWanted) {
+    for (const { flags, accepted } of OFFLOADS) {
+      if (ioctlNumber(fd, TUNSETOFFLOAD, flags) >= 0) return accepted;
+    }
+  }
   check(ioctlNumber(fd, TUNSETOFFLOAD, 0), "TUNSETOFFLOAD");
-  return 0;
+  return NO_OFFLOADS;
 }
 
 /** MAC, MTU, up. */

@@ -21,6 +21,7 @@ import {
   openSendSocket,
   readSocketDrops,
   sendGroupsOn,
+  setGro,
 } from "./sockets.js";
 
 export interface UnderlayOptions {
@@ -52,6 +53,7 @@ export class Underlay {
   readonly #options: UnderlayOptions;
   #ifIndex: number;
   readonly #groups = new Map<string, GroupSocket>();
+  #trains = false;
   #lostByClosed = 0;
   #isClosed = false;
 
@@ -77,6 +79,7 @@ export class Underlay {
     if (this.#groups.has(key)) throw new VxlaneError("ERR_CONFLICT", `the group ${key} is joined already`);
     const { port, netns } = this.#options;
     const fd = inNamespace(netns, () => openGroupSocket(address, port, this.#ifIndex));
+    if (this.#trains) setGro(fd, true);
     const socket: GroupSocket = {
       group: key,
       fd,
@@ -96,6 +99,13 @@ export class Underlay {
     for (const fd of this.sendFds) sendGroupsOn(fd, local, ifIndex);
     for (const { group, fd } of this.#groups.values()) joinOn(fd, requireAddress(group), ifIndex);
     this.#ifIndex = ifIndex;
+  }
+
+  /** Whether datagrams of one flow may come as one train, now and on sockets of groups to come. @throws SyscallError */
+  receiveTrains(areWanted: boolean): void {
+    this.#trains = areWanted;
+    for (const fd of this.receiveFds) setGro(fd, areWanted);
+    for (const { fd } of this.#groups.values()) setGro(fd, areWanted);
   }
 
   /** Datagrams that the kernel dropped before a worker could read them, since the underlay was opened (`underlay_lost`). */

@@ -161,6 +161,17 @@ export class Metrics {
     };
     one("gauge", "vxlane_fdb_capacity", "Entries that the forwarding database may hold.", () => tables.fdbCapacity);
     one("counter", "vxlane_events_lost_total", "Events that found their ring full.", () => tables.events.lost);
+    const offload = "vxlane_offload_enabled";
+    this.#add(
+      "gauge",
+      offload,
+      "1 where the kernel does it for many frames at once, or leaves it unfinished.",
+      (lines) => {
+        for (const { feature, enabled } of this.#running.offloads.list()) {
+          lines.push(seriesOf(offload, { feature }) + (enabled ? 1 : 0));
+        }
+      },
+    );
     const info = seriesOf("vxlane_build_info", { version: version(), node: process.versions.node });
     this.#add("gauge", "vxlane_build_info", "Always 1; the labels tell.", (lines) => lines.push(`${info}1`));
   }

@@ -15,6 +15,7 @@ import {
   DESC_TARGET,
   DESC_TARGET_KIND,
   FDB_KIND_VTEP,
+  INPUTS_MAX,
   OFFLOAD_PORT_TSO,
   OFFLOAD_PORT_USO,
   OFFLOAD_UDP_SEGMENT,
@@ -78,11 +79,12 @@ export class Engine {
   /** Serves a source of the underlay until it is empty or has had its turn. Returns how many datagrams it took. */
   serveUnderlay(source: number): number {
     let served = 0;
-    while (served < BUDGET) {
-      const count = this.#underlay.receive(source, BATCH);
+    // What the driver holds comes with no event of its own.
+    while (served < BUDGET || this.#underlay.held > 0) {
+      const count = this.#underlay.receive(source, INPUTS_MAX);
       if (count > 0) this.#decap(count);
       served += count;
-      if (count < BATCH) break;
+      if (count < BATCH && this.#underlay.held === 0) break;
     }
     return served;
   }

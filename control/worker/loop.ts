@@ -5,6 +5,9 @@
 //
 //   absent -> asleep <-> running -> stopped      control alone writes absent, before it starts a worker
 //
+// Waking up takes longer than a frame's way through the tunnel. Who wants that time back has a worker look on for a while after
+// the last work (busyPoll). It stays in state running and passes epochs with every look; only work counts as busy.
+//
 // epoll is level-triggered, so what a source still holds after its turn is reported by the next wait at once.
 
 import {
@@ -32,6 +35,7 @@ const WAIT_MS = 500;
 const RETRY_MS = 1;
 
 const NS_PER_MS = 1e6;
+const US_PER_MS = 1e3;
 
 /** What the loop waits in; the epoll table of the Linux folder, or a double. */
 export interface ReadyTable {
@@ -47,6 +51,8 @@ export interface LoopOptions {
   /** Descriptors of this worker's epoll set and of its bell. */
   readonly epoll: number;
   readonly bell: number;
+  /** Microseconds that it looks for more before it sleeps. */
+  readonly busyPollUs: number;
   /** Called after a port or a source of the underlay was served and had nothing to give. */
   onEmpty(kind: number, id: number): void;
   /** Called at the end of each round, first at once. True: something waits for a full queue, so come back soon. */
@@ -62,13 +68,17 @@ export function runLoop(memory: SharedMemory, engine: Engine, options: LoopOptio
   const stateIndex = (context + CONTEXT_STATE) / 4;
   const epochIndex = (context + CONTEXT_EPOCH) / 4;
   const busyAddress = context + CONTEXT_BUSY_NS;
+  const spinMs = options.busyPollUs / US_PER_MS;
+  let sleepAtMs = 0; // until then it looks again without sleeping
   let waitMs = options.onRound === undefined ? WAIT_MS : 0;
   while (Atomics.load(u32, commandIndex) !== WORKER_COMMAND_STOP) {
-    Atomics.store(u32, stateIndex, WORKER_STATE_ASLEEP);
-    const count = ready.wait(epoll, waitMs);
-    const startMs = performance.now();
+    const isSpinning = spinMs > 0 && performance.now() < sleepAtMs;
+    if (!isSpinning) Atomics.store(u32, stateIndex, WORKER_STATE_ASLEEP);
+    const count = ready.wait(epoll, isSpinning ? 0 : waitMs);
     Atomics.store(u32, stateIndex, WORKER_STATE_RUNNING);
     Atomics.store(u32, epochIndex, Atomics.load(u32, SYSTEM_EPOCH / 4));
+    if (count === 0 && isSpinning) continue;
+    const startMs = performance.now();
     Atomics.add(u32, (context + CONTEXT_HEARTBEAT) / 4, 1);
     for (let index = 0; index < count; index++) {
       const kind = ready.kind(index);
@@ -78,7 +88,9 @@ export function runLoop(memory: SharedMemory, engine: Engine, options: LoopOptio
       else if (kind === EPOLL_UNDERLAY && engine.serveUnderlay(id) === 0) options.onEmpty(kind, id);
     }
     waitMs = options.onRound?.() === true ? RETRY_MS : WAIT_MS;
-    const busyNs = Math.round((performance.now() - startMs) * NS_PER_MS);
+    const endMs = performance.now();
+    if (count > 0) sleepAtMs = endMs + spinMs;
+    const busyNs = Math.round((endMs - startMs) * NS_PER_MS);
     storeU64(memory, busyAddress, readU64(memory, busyAddress) + busyNs);
   }
   Atomics.store(u32, stateIndex, WORKER_STATE_STOPPED);

@@ -45,7 +45,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
   const rings = new XskRings(memory, dataplane, worker);
   const taps = new TapPorts(memory, worker);
   const ports = new MixedPorts(memory, worker, rings, taps, new PacketSender(memory, worker, task.packetFd));
-  const underlay = makeUnderlay(memory, worker, task.underlay, rings);
+  const underlay = makeUnderlay(memory, dataplane, worker, task.underlay, rings);
   const engine = new Engine(memory, dataplane, worker, ports, underlay);
   const ready = new EpollTable(memory, ioPtr(worker) + IO_EPOLL, EPOLL_EVENTS_MAX);
   runLoop(memory, engine, {
@@ -53,6 +53,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
     ready,
     epoll,
     bell,
+    busyPollUs: task.busyPollUs,
     onEmpty(kind, id) {
       const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
       if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));

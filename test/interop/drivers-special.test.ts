@@ -34,7 +34,12 @@ function open(host: Host, options: Partial<UnderlayOptions> = {}): { underlay: U
     ...options,
   });
   onTestFinished(() => underlay.close());
-  const driver = new UdpUnderlay(memory, 0, { sendFd: underlay.sendFds[0], isIpv6: underlay.isIpv6 });
+  const driver = new UdpUnderlay(
+    memory,
+    0,
+    { sendFd: underlay.sendFds[0], isIpv6: underlay.isIpv6, trainSockets: 4 },
+    () => 0,
+  );
   return { underlay, driver };
 }
 

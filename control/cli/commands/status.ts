@@ -28,11 +28,14 @@ async function status(options: DaemonOptions): Promise<void> {
 
 function describe(answer: StatusAnswer): string {
   const { underlay, offloads, sourcePorts, fdb } = answer;
-  const on = (isOn: boolean) => (isOn ? "on" : "off");
   const lines = facts([
     ["local", `${answer.local}, port ${answer.port}, source ports ${sourcePorts.min}-${sourcePorts.max}`],
     ["underlay", `${underlay.driver}${underlay.interface === undefined ? "" : ` on ${underlay.interface}`}`],
-    ["offloads", `outer checksum ${on(offloads.outerChecksum)}, segmentation ${on(offloads.segmentation)}`],
+    ["checksum", `outer UDP checksum ${offloads.outerChecksum ? "on" : "off"}`],
+    ["offloads", offloads.features.flatMap(({ feature, enabled }) => (enabled ? [feature] : [])).join(", ") || "none"],
+    ...offloads.features.flatMap(({ feature, enabled, reason = "" }) =>
+      enabled ? [] : [["off", `${feature}: ${reason}`] as const],
+    ),
     ["networks", `${answer.networks}`],
     ["ports", `${answer.ports}`],
     ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],

@@ -38,6 +38,7 @@ export class FakeDevices {
       index: 0,
       mac,
       queueFds,
+      offloads: { checksum: true, tso: true, uso: true },
       isAttached: true,
       readTxDropped: () => 0,
       setMtu: (mtu) => Object.assign(device, { mtu }),
@@ -100,7 +101,8 @@ export class Api {
     const [devices, groups] = [new FakeDevices(), new FakeGroups()];
     const epolls = Array.from({ length: WORKERS }, () => createEpoll());
     const workers = { count: WORKERS, epoll: (worker: number) => epolls[worker] };
-    const ports = new PortDevices(tables, workers, undefined, devices.openDevice);
+    const offloads = { isAllowed: true, portOpened: () => {} };
+    const ports = new PortDevices(tables, workers, offloads, undefined, devices.openDevice);
     const underlay = new UnderlaySockets(groups, workers, tables.epochs);
     const overlay = new Overlay(tables, ports, underlay, DEFAULT_MTU);
     const changes = new Changes(tables, overlay, ports);

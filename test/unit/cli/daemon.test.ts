@@ -16,7 +16,13 @@ const STATUS = {
   port: 4789,
   sourcePorts: { min: 49152, max: 65535 },
   underlay: { driver: "udp", interface: "eth0" },
-  offloads: { outerChecksum: true, segmentation: false },
+  offloads: {
+    outerChecksum: true,
+    features: [
+      { feature: "udp_segment", enabled: true },
+      { feature: "udp_gro", enabled: false, reason: "no port was opened yet" },
+    ],
+  },
   workers: [{ id: 0, state: "asleep", busyRatio: 0.256, restarts: 3 }],
   networks: 2,
   ports: 5,

@@ -37,7 +37,13 @@ describe("GET", () => {
       uptime: 42,
       local: "10.0.0.1",
       port: 4789,
-      offloads: { outerChecksum: true, segmentation: false },
+      offloads: {
+        outerChecksum: true,
+        features: [
+          { feature: "udp_segment", enabled: true },
+          { feature: "udp_gro", enabled: false, reason: "no port was opened yet" },
+        ],
+      },
       workers: [{ id: 0, state: "asleep", busyRatio: 0.25, restarts: 3 }],
       networks: 1,
       ports: 1,

@@ -90,7 +90,7 @@ it("what stays forwards every frame while everything around it changes", async (
   tables.ports.setQueues(port, [queue, queue]);
   epollAdd(workers.epoll(1), queue, EPOLL_PORT, port.id);
   await workers.start(
-    [receive, receive].map((sendFd) => ({ kind: "udp", sendFd, isIpv6: false })),
+    [receive, receive].map((sendFd) => ({ kind: "udp", sendFd, isIpv6: false, trainSockets: 8 })),
     0,
   );
 

@@ -101,6 +101,7 @@ describe("the loop", () => {
       worker: WORKER,
       epoll: -1,
       bell,
+      busyPollUs: 0,
       onEmpty: (kind, id) => seen.push(`empty ${kind} ${id}`),
       ready: {
         wait: () => {

@@ -14,7 +14,7 @@ it("workers come first: all other threads have a lower priority", async () => {
   const before = getPriority(process.pid);
   const workers = new Workers(memory, await compileDataplane(), dataplane, 2, pino({ level: "silent" }));
   onTestFinished(() => workers.stop());
-  const underlay = { kind: "udp" as const, sendFd: 0, isIpv6: false };
+  const underlay = { kind: "udp" as const, sendFd: 0, isIpv6: false, trainSockets: 8 };
   await workers.start([underlay, underlay], 0);
   const threads = [0, 1].map((worker) => memory.u32[contextIndex(worker, L.CONTEXT_THREAD)]);
   expect(threads.map((thread) => getPriority(thread))).toEqual([before, before]);

@@ -42,7 +42,13 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
     ports: { find: () => undefined, readLost: () => lost.ports },
     underlay: { readLost: () => lost.underlay },
     problems: { list: () => [] },
-    offloads: { outerChecksum: true, segmentation: false },
+    offloads: {
+      outerChecksum: true,
+      list: () => [
+        { feature: "udp_segment", enabled: true },
+        { feature: "udp_gro", enabled: false, reason: "no port was opened yet" },
+      ],
+    },
     log: pino({ level: "silent" }),
   };
   return { ...fixture, running, lost };

@@ -16,7 +16,7 @@ import { address, createFixture, type Fixture, frame, spec, vxlan } from "../tab
 const PORT = 40_000 + (process.pid % 20_000);
 const SOURCE = "127.0.0.1";
 /** Nothing is sent here. */
-const UNDERLAYS = [0, 1].map(() => ({ kind: "udp" as const, sendFd: 0, isIpv6: false }));
+const UNDERLAYS = [0, 1].map(() => ({ kind: "udp" as const, sendFd: 0, isIpv6: false, trainSockets: 8 }));
 
 let fixture: Fixture;
 let workers: Workers;

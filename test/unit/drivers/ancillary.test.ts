@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseAncillary } from "../../../control/drivers/udp-receive.js";
+import { parseAncillary } from "../../../control/drivers/ancillary.js";
 
 interface Message {
   readonly type: number;
@@ -12,7 +12,7 @@ interface Message {
 
 const V4 = { tos: 1, ttl: 2, fragment: 25 };
 const V6 = { tos: 67, ttl: 52, fragment: 77 };
-const FRAGMENT = 1 << 16;
+const FRAGMENT = 0xffff0000;
 
 const int = (value: number) => [value & 0xff, (value >>> 8) & 0xff, (value >>> 16) & 0xff, value >>> 24];
 
@@ -41,7 +41,7 @@ function oracle(messages: readonly Message[], isIpv6: boolean): number {
   const types = isIpv6 ? V6 : V4;
   const find = (type: number) => messages.find((message) => message.type === type)?.data;
   const isFragment = (find(types.fragment) ?? []).some((byte) => byte !== 0);
-  return (find(types.tos)?.[0] ?? 0) | ((find(types.ttl)?.[0] ?? 0) << 8) | (isFragment ? FRAGMENT : 0);
+  return ((find(types.tos)?.[0] ?? 0) | ((find(types.ttl)?.[0] ?? 0) << 8) | (isFragment ? FRAGMENT : 0)) >>> 0;
 }
 
 describe("control messages of IPv4", () => {
@@ -72,7 +72,7 @@ test("control messages of IPv6", () => {
     { type: V6.tos, data: int(0x2e) },
     { type: V6.fragment, data: int(1280) },
   ];
-  expect(parse(messages, true)).toBe(0x2e | (255 << 8) | FRAGMENT);
+  expect(parse(messages, true)).toBe((0x2e | (255 << 8) | FRAGMENT) >>> 0);
   expect(parse(messages, false)).toBe(0); // the types are the family's own
 });
 
