@@ -78,12 +78,7 @@ function append(worker: u32, head: Descriptor, output: Descriptor, index: u32): 
   // Another size may only be that of one last, shorter datagram; and behind a shorter one comes nothing.
   if (sizeOf(output) !== size && (output.segments !== 1 || bytes > size)) return false;
   if (before !== datagrams * size || total > TRAIN_DATAGRAMS_MAX || before + bytes > TRAIN_BYTES_MAX) return false;
-  if (
-    outerField(output) !== outerField(head) ||
-    output.headerLen - tunnelLen(output) !== head.headerLen - tunnelLen(head)
-  ) {
-    return false;
-  }
+  if (outerField(output) !== outerField(head)) return false;
   outputAt(worker, load<u16>(at, DESC_CHAIN_TAIL)).chain = <u16>(index + 1);
   output.flags = <u16>DESC_FLAG_CHAINED;
   store<u16>(at, <u16>index, DESC_CHAIN_TAIL);

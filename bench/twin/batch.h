@@ -3,6 +3,7 @@
 #pragma once
 
 #include "descriptor.h"
+#include "wire.h"
 
 #define TOUCH_FROM_BUCKETS 32768
 
@@ -20,6 +21,7 @@ static inline bool batch_begins(u32 worker, u32 count) {
   st32(context + CONTEXT_COUNT, count);
   st32(context + CONTEXT_NEXT, 0);
   st32(context + CONTEXT_FLOOD, 0);
+  st32(context + CONTEXT_SEGMENT, 0);
   return true;
 }
 
@@ -63,6 +65,17 @@ static inline void emit_underlay(u32 worker, u32 to, u32 index, u32 vtep, u8 *he
   output->header_len = header_len;
   output->outer_port = (u16)src_port;
   output->virtio[0] = output->virtio[1] = output->virtio[2] = 0;
+}
+
+static inline void emit_segments(u32 worker, u32 to, u32 index, u32 vtep, u8 *header_end, u32 header_len, u32 src_port,
+                                 u8 *payload, u32 payload_len, u32 train_size, u32 count) {
+  emit_underlay(worker, to, index, vtep, header_end, header_len, src_port);
+  struct descriptor *output = output_at(worker, to);
+  if (train_size) output->header_len -= VXLAN_LEN;
+  output->payload_ptr = address_of(payload);
+  output->payload_len = payload_len;
+  output->train_size = (u16)train_size;
+  output->segments = (u16)count;
 }
 
 static inline void emit_port(u32 worker, u32 to, u32 index, u32 attachment, u64 virtio0, u64 virtio1) {

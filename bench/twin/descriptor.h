@@ -19,7 +19,7 @@ struct descriptor {
   u64 virtio[3];
   u64 inner, payload_sum;
   u32 flood_list, source_vtep, copies;
-  u16 segments, segment_headers, chain, train_size, failed, spare;
+  u16 segments, segment_headers, chain, train_size, failed, train_segments;
 };
 
 #define SAME_OFFSET(field, offset) _Static_assert(offsetof(struct descriptor, field) == (offset), #field)
@@ -48,6 +48,7 @@ SAME_OFFSET(segment_headers, DESC_SEGMENT_HEADERS);
 SAME_OFFSET(chain, DESC_CHAIN);
 SAME_OFFSET(train_size, DESC_TRAIN_SIZE);
 SAME_OFFSET(failed, DESC_FAILED);
+SAME_OFFSET(train_segments, DESC_TRAIN_SEGMENTS);
 
 static inline u8 *context_of(u32 worker) { return at(WORKERS + worker * WORKER_SIZE); }
 static inline struct descriptor *input_at(u32 worker, u32 index) {

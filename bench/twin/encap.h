@@ -2,13 +2,8 @@
 
 #pragma once
 
-#include "batch.h"
-#include "checksums.h"
+#include "copies.h"
 #include "learn.h"
-#include "flow.h"
-#include "outer.h"
-#include "segments.h"
-#include "tables.h"
 
 static inline void encap_touch(u32 worker, u32 count) {
   u8 *context = context_of(worker);
@@ -25,10 +20,6 @@ static inline void encap_touch(u32 worker, u32 count) {
   batch_touch(context, end);
 }
 
-static inline bool too_big(const struct descriptor *input, const u8 *net) {
-  return input->payload_len > ld32(net + NETWORK_MTU) + inner_l3(input->inner);
-}
-
 static COLD void encap_begin_flood(struct descriptor *input, const u8 *net) {
   u32 list = aload32(net + NETWORK_FLOOD_LIST);
   if (list == 0) {
@@ -37,53 +28,33 @@ static COLD void encap_begin_flood(struct descriptor *input, const u8 *net) {
   }
   input->verdict = VERDICT_FLOOD;
   input->flood_list = list;
+  if (input->flags & DESC_FLAG_SUPER) return;
   complete_checksum(input);
   bool wants_sum = ld32(at(SYSTEM_OUTER_CHECKSUM)) != 0 || !address_is_ipv4(at(SYSTEM_LOCAL));
   if (ld32(at(list) + FLOOD_VTEP_COUNT) != 0 && wants_sum)
     input->payload_sum = sum_bytes(at(input->payload_ptr), input->payload_len, 0);
 }
 
-static COLD u64 encap_flood_copies(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 cursor) {
-  const u8 *list = at(input->flood_list);
-  u32 attachments = ld32(list + FLOOD_ATTACHMENT_COUNT);
-  u32 total = attachments + ld32(list + FLOOD_VTEP_COUNT);
-  const u8 *net = network_at(input->network);
-  bool oversize = too_big(input, net);
-  const u8 *frame = at(input->payload_ptr);
-  u32 ecn = inner_ecn(frame, input->inner);
-  u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
-  u64 tunnel_header = ld64(net + NETWORK_TUNNEL_HEADER);
-  for (u32 n = cursor; n < total; n++) {
-    if (outputs == OUTPUTS_MAX) return (u64)outputs | (u64)n << 32;
-    u32 id = ld32(list + FLOOD_IDS + (n << 2));
-    if (n < attachments) {
-      u32 live = ld32(attachment_at(id) + ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE;
-      if (id == input->attachment || !live) continue;
-      emit_port(worker, outputs++, index, id, input->virtio[0], input->virtio[1]);
-    } else if (oversize) {
-      input->drop = EncapTooBig;
-      break;
-    } else {
-      const u8 *record = vtep_record(id);
-      if (!record) continue;
-      u8 *end = header_slot_end(worker, outputs);
-      u32 header_len = write_outer(end, record, tunnel_header, input->payload_len, input->payload_sum, ecn, src_port);
-      emit_underlay(worker, outputs++, index, id, end, header_len, src_port);
-    }
+/* The tap underlay's way, whole (dataplane-wasm/tunnel.ts), has no twin. */
+static COLD u32 encap_super(struct descriptor *input, u32 outputs, const u8 *record, const u8 *net) {
+  if (wire_len(input) > ld32(net + NETWORK_MTU) + inner_l3(input->inner)) {
+    drop_input(input, EncapTooBig);
+    return outputs;
   }
-  if (input->copies == 0) drop_input(input, input->drop ? EncapTooBig : EncapFloodNone);
+  input->verdict = VERDICT_CUT;
+  input->flood_list = address_of(record);
   return outputs;
 }
 
 static inline u32 encap_unicast(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 vtep, const u8 *record, const u8 *net) {
   u8 *frame = at(input->payload_ptr);
   u32 len = input->payload_len;
-  if (UNLIKELY(too_big(input, net))) {
-    drop_input(input, EncapTooBig);
-    return outputs;
+  if (UNLIKELY(len > ld32(net + NETWORK_MTU) + inner_l3(input->inner))) return encap_super(input, outputs, record, net);
+  if ((u32)input->virtio[0] & VIRTIO_FLAG_NEEDS_CSUM) {
+    if (UNLIKELY(input->flags & DESC_FLAG_SUPER)) return encap_super(input, outputs, record, net);
+    complete_checksum(input);
   }
   input->verdict = VERDICT_UNICAST;
-  complete_checksum(input);
   u64 sum = wants_checksum(record) ? sum_bytes(frame, len, 0) : 0;
   u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
   u64 tunnel_header = ld64(net + NETWORK_TUNNEL_HEADER);
@@ -169,23 +140,22 @@ static inline u32 encap_frame(u32 worker, u32 index, struct descriptor *input, u
 static u32 encap_batch(u32 worker, u32 count) {
   u8 *context = context_of(worker);
   if (batch_begins(worker, count) && batch_touches()) encap_touch(worker, count);
+  st32(context + CONTEXT_ROOM, 0);
   u32 outputs = 0;
   for (u32 next = ld32(context + CONTEXT_NEXT); next < count; next++) {
-    u32 cursor = ld32(context + CONTEXT_FLOOD);
     if (UNLIKELY(outputs == OUTPUTS_MAX)) {
-      batch_pause(context, next, cursor);
+      batch_pause(context, next, ld32(context + CONTEXT_FLOOD));
       return outputs;
     }
     struct descriptor *input = input_at(worker, next);
     if (input->verdict == VERDICT_NONE) outputs = encap_frame(worker, next, input, outputs);
-    if (UNLIKELY(input->verdict == VERDICT_FLOOD)) {
-      u64 copied = encap_flood_copies(worker, next, input, outputs, cursor);
-      outputs = (u32)copied;
-      if (copied >> 32) {
-        batch_pause(context, next, (u32)(copied >> 32));
+    if (UNLIKELY((input->verdict & VERDICT_COPIES) == VERDICT_COPIES)) {
+      u32 copied = make_copies(worker, next, input, outputs);
+      outputs = copied & COPIES_OUTPUTS;
+      if (copied & COPIES_PAUSED) {
+        batch_pause(context, next, ld32(context + CONTEXT_FLOOD));
         return outputs;
       }
-      if (cursor) st32(context + CONTEXT_FLOOD, 0);
     }
   }
   batch_pause(context, count, 0);

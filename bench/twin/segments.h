@@ -3,6 +3,7 @@
 #pragma once
 
 #include "descriptor.h"
+#include "tables.h"
 #include "wire.h"
 
 static inline u32 gso_type(const struct descriptor *input) {
@@ -18,20 +19,39 @@ static inline u32 headers_len(const struct descriptor *input, u64 inner, u32 pro
   return tcp_len >= TCP_LEN && tcp_len <= len ? inner_l4(inner) + tcp_len : 0;
 }
 
+static inline u32 gso_size(const struct descriptor *input) { return (u32)(input->virtio[0] >> 32) & 0xffff; }
+
+static inline bool trains_leave(void) {
+  if (!(ld32(at(SYSTEM_OFFLOADS)) & OFFLOAD_UDP_SEGMENT)) return false;
+  return ld32(at(SYSTEM_OUTER_CHECKSUM)) != 0 || !address_is_ipv4(at(SYSTEM_LOCAL));
+}
+
+static inline u32 train_segments(u32 len) {
+  if (!trains_leave()) return 1;
+  u32 fitting = TRAIN_BYTES_MAX / (len + VXLAN_LEN);
+  if (fitting > TRAIN_DATAGRAMS_MAX) return TRAIN_DATAGRAMS_MAX;
+  return fitting > 1 ? fitting : 1;
+}
+
 static inline void note_segments(struct descriptor *input, u32 headers, u32 size) {
-  if (headers == 0 || size == 0 || headers >= input->payload_len) return;
+  if (headers == 0 || size == 0 || headers >= input->payload_len || input->payload_len - headers <= size) return;
   input->flags |= DESC_FLAG_SUPER;
   input->segments = (u16)((input->payload_len - headers + size - 1) / size);
   input->segment_headers = (u16)headers;
+  input->train_segments = (u16)train_segments(headers + size);
+  input->failed = 0;
+  input->payload_sum = 0;
 }
 
 static COLD void note_super(struct descriptor *input) {
   u32 type = gso_type(input);
   bool is_tcp = type == VIRTIO_GSO_TCPV4 || type == VIRTIO_GSO_TCPV6;
+  if (!((u32)input->virtio[0] & VIRTIO_FLAG_NEEDS_CSUM)) return;
   if (input->payload_len < ETH_LEN || (!is_tcp && type != VIRTIO_GSO_UDP_L4)) return;
   u64 inner = parse_inner(at(input->payload_ptr), input->payload_len);
-  u32 headers = headers_len(input, inner, is_tcp ? PROTOCOL_TCP : PROTOCOL_UDP);
-  note_segments(input, headers, (u32)(input->virtio[0] >> 32) & 0xffff);
+  if (is_tcp && inner_kind(inner) != (type == VIRTIO_GSO_TCPV4 ? L3_IPV4 : L3_IPV6)) return;
+  if (inner_l4(inner) + inner_l4_len(inner) != input->payload_len) return;
+  note_segments(input, headers_len(input, inner, is_tcp ? PROTOCOL_TCP : PROTOCOL_UDP), gso_size(input));
 }
 
 static COLD void note_oversize(struct descriptor *input, u32 mtu) {

@@ -13,6 +13,20 @@ static COLD u32 encap_failure(u32 send, bool underlay) {
   return send == SEND_DOWN && !underlay ? EncapPortDown : EncapSendError;
 }
 
+static inline u64 output_bytes(const struct descriptor *input, const struct descriptor *output, u32 segments) {
+  if (segments == 1) return output->payload_len;
+  if (output->train_size) return output->payload_len - (u64)segments * VXLAN_LEN;
+  return output->payload_len + (u64)(segments - 1) * input->segment_headers;
+}
+
+static COLD void encap_failed(struct descriptor *input, const struct descriptor *output, bool underlay) {
+  input->drop = (u8)encap_failure(output->drop, underlay);
+  if (!underlay || !(input->flags & DESC_FLAG_SUPER) || input->verdict == VERDICT_FLOOD) return;
+  input->failed += output->segments;
+  u8 *bytes = (u8 *)input + DESC_FAILED_BYTES;
+  st32(bytes, ld32(bytes) + (u32)output_bytes(input, output, output->segments));
+}
+
 static COLD u32 decap_failure(u32 send) {
   if (send == SEND_TOO_BIG) return DecapTooBig;
   if (send == SEND_FULL) return DecapPortFull;
@@ -46,6 +60,11 @@ static inline void encap_count(u32 worker) {
       if (input->result & RESULT_UNDERLAY) {
         frames += segments;
         bytes += segment_bytes(input, segments);
+        if (UNLIKELY(segments != 1 && input->failed)) {
+          frames -= input->failed;
+          bytes -= ld32((const u8 *)input + DESC_FAILED_BYTES);
+          count_dropped(worker, row, input, input->failed, VTEP_COUNTER_DROPS_ENCAP);
+        }
       } else {
         local += segments;
       }
@@ -98,13 +117,13 @@ static void encap_settle(u32 worker, u32 outputs) {
     if (UNLIKELY(input->verdict == VERDICT_DROP)) continue;
     bool underlay = output->target_kind == FDB_KIND_VTEP;
     if (output->drop == SEND_OK) input->result |= underlay ? RESULT_UNDERLAY : RESULT_PORT;
-    else input->drop = (u8)encap_failure(output->drop, underlay);
+    else encap_failed(input, output, underlay);
     if (underlay && counts(worker)) {
       u8 *row = vtep_row(worker, output->target);
-      u32 segments = segments_of(input);
+      u32 segments = output->segments;
       if (output->drop == SEND_OK) {
         add_counter(row + VTEP_COUNTER_FRAMES_ENCAP, segments);
-        add_counter(row + VTEP_COUNTER_BYTES_ENCAP, segment_bytes(input, segments));
+        add_counter(row + VTEP_COUNTER_BYTES_ENCAP, output_bytes(input, output, segments));
       } else {
         add_counter(row + VTEP_COUNTER_DROPS_ENCAP, segments);
       }

@@ -4,6 +4,7 @@
 #include "coalesce.h"
 #include "control.h"
 #include "encap.h"
+#include "gather.h"
 #include "settle.h"
 
 /** Where the linear memory lies in this process. */
@@ -21,6 +22,12 @@ u32 twin_encap(u32 worker, u32 count) {
     made += outputs;
   } while (ld32(context_of(worker) + CONTEXT_PENDING));
   return made;
+}
+
+/** Outputs of an encap batch: those of one flow of the underlay are chained. */
+u32 twin_gather(u32 worker, u32 outputs) {
+  encap_gather(worker, outputs);
+  return outputs;
 }
 
 /** Outputs of a decap batch: those of one flow are chained. */

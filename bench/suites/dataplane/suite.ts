@@ -14,10 +14,22 @@ import { TWIN, WASM } from "./rig/contender.js";
 import { RUN } from "./rig/frames.js";
 import { tryTwin, twinMissing } from "./rig/twin.js";
 import { Bench, type Scenario } from "./scenario.js";
+import { segmentation } from "./segmentation.js";
 import { walks } from "./walks.js";
 import { workers } from "./workers.js";
 
-const SCENARIOS: readonly Scenario[] = [entries, frameSizes, batches, fdb, walks, hash, coalescing, workers, counters];
+const SCENARIOS: readonly Scenario[] = [
+  entries,
+  frameSizes,
+  batches,
+  fdb,
+  walks,
+  hash,
+  segmentation,
+  coalescing,
+  workers,
+  counters,
+];
 const COMPILING_SECONDS = 2;
 
 export const dataplane: Suite = {

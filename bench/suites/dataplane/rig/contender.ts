@@ -39,6 +39,8 @@ export interface Contender {
   readonly forward: Readonly<Record<Direction, Work>>;
   /** Parses and hashes the frames of the inputs. */
   readonly hash: Work;
+  /** Chains the outputs of an encap batch; not the batch itself. */
+  readonly gather: Work;
   /** Chains the outputs of a decap batch; not the batch itself. */
   readonly coalesce: Work;
   /** Control's walks over a slice of the table. @returns entries that went */
@@ -73,6 +75,10 @@ export function wasmContender(world: World): Contender {
     } while (pending(worker));
     return made;
   };
+  const gather: Batch = (worker, count) => {
+    dataplane.encapGather(worker, count);
+    return count;
+  };
   const coalesce: Batch = (worker, count) => {
     dataplane.decapCoalesce(worker, count);
     return count;
@@ -83,6 +89,7 @@ export function wasmContender(world: World): Contender {
     name: WASM,
     forward: { encap: { batch: encap, nothing: NOTHING }, decap: { batch: decap, nothing: NOTHING } },
     hash: wasmHash(world),
+    gather: { batch: gather, nothing: NOTHING },
     coalesce: { batch: coalesce, nothing: NOTHING },
     sweep,
     flush,
@@ -118,6 +125,7 @@ export function twinContender(library: string, { shared }: World): Contender {
     name: TWIN,
     forward: { encap: work(twin.encap), decap: work(twin.decap) },
     hash: work(twin.hash),
+    gather: work(twin.gather),
     coalesce: work(twin.coalesce),
     sweep,
     flush,

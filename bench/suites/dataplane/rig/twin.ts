@@ -27,6 +27,8 @@ export interface Twin {
   decap(worker: number, count: number): number;
   /** Parses and hashes the frames of inputs 0 to count - 1. @returns all hashes by exclusive or */
   hash(worker: number, count: number): number;
+  /** Chains the outputs of an encap batch. @returns their number */
+  gather(worker: number, outputs: number): number;
   /** Chains the outputs of a decap batch. @returns their number */
   coalesce(worker: number, outputs: number): number;
   /** As fdbSweep and fdbFlush of control/dataplane.ts. */
@@ -89,6 +91,7 @@ export function loadTwin(library: string, memory: WebAssembly.Memory): Twin {
     encap: batch("twin_encap"),
     decap: batch("twin_decap"),
     hash: batch("twin_hash"),
+    gather: batch("twin_gather"),
     coalesce: batch("twin_coalesce"),
     sweep: twin.func("uint32_t twin_sweep(uint32_t worker, uint32_t from, uint32_t count)"),
     flush: twin.func(
