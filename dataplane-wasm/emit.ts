@@ -60,7 +60,7 @@ export function emitSegments(
   trainSize: u32,
   count: u32,
 ): void {
-  emitUnderlay(worker, at, index, vtep, headerEnd, headerLen, srcPort);
+  inline.always(emitUnderlay(worker, at, index, vtep, headerEnd, headerLen, srcPort));
   const output = outputAt(worker, at);
   if (trainSize !== 0) output.headerLen = headerLen - VXLAN_LEN;
   output.payloadPtr = <u32>payloadPtr;

@@ -25,6 +25,7 @@ import {
   COUNTER_RECEIVED_ENCAP,
   DESC_FAILED_BYTES,
   DESC_FLAG_SUPER,
+  DESC_SIZE,
   FDB_KIND_VTEP,
   RESULT_PORT,
   RESULT_UNDERLAY,
@@ -46,14 +47,17 @@ import { VXLAN_LEN } from "./wire/vxlan";
 
 /** Books outputs 0 to outputs - 1 as their drivers left them, and the inputs when the batch is done. */
 export function encapSettle(worker: u32, outputs: u32): void {
-  for (let n: u32 = 0; n < outputs; n++) {
-    const output = outputAt(worker, n);
-    const input = inputAt(worker, output.origin);
+  const counting = counts(worker);
+  const inputs = changetype<usize>(inputAt(worker, 0));
+  const end = changetype<usize>(outputAt(worker, outputs));
+  for (let at = changetype<usize>(outputAt(worker, 0)); at < end; at += DESC_SIZE) {
+    const output = changetype<Descriptor>(at);
+    const input = changetype<Descriptor>(inputs + <usize>output.origin * DESC_SIZE);
     if (input.verdict === VERDICT_DROP) continue; // an answer of our own: the input stays dropped
     const underlay = output.targetKind === FDB_KIND_VTEP;
     if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
     else encapFailed(input, output, underlay);
-    if (underlay && counts(worker)) countVtepEncap(worker, output, input);
+    if (underlay && counting) inline.always(countVtepEncap(worker, output, input));
   }
   if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) encapCount(worker);
 }
