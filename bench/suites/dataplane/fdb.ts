@@ -11,7 +11,9 @@ import {
   COUNTER_MOVED,
   WORKER_CONTROL,
 } from "../../../dataplane-wasm/layout.js";
-import { type Case, casesSeconds, millions, nanoseconds, timeCases } from "./rig/cases.js";
+import type { Plot } from "../../measure.js";
+import type { Settings } from "../../suite.js";
+import { type Case, casesSeconds, type Figure, millions, nanoseconds, timeCases } from "./rig/cases.js";
 import { WASM } from "./rig/contender.js";
 import { type Direction, FrameSource, type Source } from "./rig/frames.js";
 import {
@@ -24,9 +26,12 @@ import {
   vtepOf,
   type World,
 } from "./rig/world.js";
-import { type Bench, DIRECTIONS, ENTRIES, type Scenario } from "./scenario.js";
+import { type Bench, DIRECTIONS, type Scenario, shortCount } from "./scenario.js";
 
-const IDS = ["hit", "miss", "move", "learn-encap", "learn-decap"];
+const FINDS = ["hit", "miss", "move"] as const;
+const SIZES = [1024, 65536, 1048576, 4194304];
+const QUICK_SIZES = [65536];
+const LEARN_IDS = ["learn-encap", "learn-decap"];
 /** Where learning begins. */
 const KNOWN = 1024;
 const CAPACITY = 1048576;
@@ -34,44 +39,67 @@ const PER_SECOND_MIN = 1;
 /** Entries from this number on are in no table: MACs are different up to 2^24. */
 const UNKNOWN = 2 ** 23;
 
+type Find = (typeof FINDS)[number];
+
 export const fdb: Scenario = {
   plan(settings) {
+    const sizes = sizesOf(settings);
     return {
-      line: "what a frame finds in the FDB: hit, miss, move, and new MACs learned until the table is full",
-      seconds: 3 + casesSeconds(IDS.length, settings),
-      ids: IDS,
+      line: `what a frame finds in an FDB of ${sizes.map(shortCount).join(", ")}: hit, miss, move; new MACs learned until the table is full`,
+      seconds: 2 + casesSeconds(sizes.length * FINDS.length + LEARN_IDS.length, settings) + Math.max(...sizes) / 1e6,
+      ids: [...sizes.flatMap(idsOf), ...LEARN_IDS],
     };
   },
   async run(bench) {
-    if (bench.wantsAny(["hit", "miss", "move"])) await measureFinding(bench);
-    if (bench.wantsAny(["learn-encap", "learn-decap"])) await measureLearning(bench);
+    for (const size of sizesOf(bench.settings)) {
+      if (bench.wantsAny(idsOf(size))) await measureFinding(bench, size);
+    }
+    if (bench.wantsAny(LEARN_IDS)) await measureLearning(bench);
     bench.run.note(
       "hit, miss, move, learn: the whole work of a frame; a miss is a copy to one VTEP; moves come from a random VTEP each, so they look up a sender a frame",
     );
   },
 };
 
+function sizesOf({ quick }: Pick<Settings, "quick">): readonly number[] {
+  return quick ? QUICK_SIZES : SIZES;
+}
+
+function idsOf(size: number): string[] {
+  return FINDS.map((find) => idOf(find, size));
+}
+
+function idOf(find: Find, size: number): string {
+  return `${find}-${shortCount(size).toLowerCase()}`;
+}
+
 /** In a world of its own: moved entries are not where the others expect them. */
-async function measureFinding(bench: Bench): Promise<void> {
-  const world = await createWorld(bench.module, ENTRIES);
-  const plot = (x: string) => ({ chart: "a frame by what it finds in the FDB", x, xLabel: "the FDB says" });
+async function measureFinding(bench: Bench, size: number): Promise<void> {
+  const world = await createWorld(bench.module, size);
+  // One size is three bars, several are three curves.
+  const plot = (find: Find): Plot =>
+    bench.settings.quick
+      ? { chart: "a frame by what it finds in the FDB", x: find, xLabel: "the FDB says" }
+      : { chart: `${find}, by FDB entries`, x: size, xLabel: "FDB entries", scale: "log" };
+  const figure = (find: Find, words: string): Figure =>
+    nanoseconds(idOf(find, size), `${words}, ${shortCount(size)} entries`, plot(find));
   let unknown = 0;
-  const nextUnknown = (): number => UNKNOWN + (unknown++ & 0xfffff);
+  const nextDestination = (): number => UNKNOWN + (unknown++ & 0xfffff);
   const finding: Case[] = [
     {
-      figures: [nanoseconds("hit", "encap, destination known", plot("hit"))],
+      figures: [figure("hit", "encap, destination known")],
       work: ({ forward }) => forward.encap,
       source: new FrameSource(world, "encap"),
       counter: COUNTER_FRAMES_ENCAP,
     },
     {
-      figures: [nanoseconds("miss", "encap, destination unknown", plot("miss"))],
+      figures: [figure("miss", "encap, destination unknown")],
       work: ({ forward }) => forward.encap,
-      source: new FrameSource(world, "encap", { nextDestination: nextUnknown }),
+      source: new FrameSource(world, "encap", { nextDestination }),
       counter: COUNTER_FLOODED_ENCAP,
     },
     {
-      figures: [nanoseconds("move", "decap, source moved", plot("move"))],
+      figures: [figure("move", "decap, source moved")],
       work: ({ forward }) => forward.decap,
       source: movingSource(world),
       counter: COUNTER_MOVED,

@@ -4,6 +4,7 @@
 import { availableParallelism } from "node:os";
 import { WORKERS_MAX } from "../../../dataplane-wasm/layout.js";
 import type { Measure, Plot } from "../../measure.js";
+import { workerPinning } from "./rig/affinity.js";
 import { TWIN, WASM } from "./rig/contender.js";
 import type { Direction } from "./rig/frames.js";
 import { oneAndAll } from "./rig/threads.js";
@@ -28,6 +29,7 @@ export const workers: Scenario = {
     const counts = workerCounts(availableParallelism());
     if (counts.length === 0) bench.run.note("several workers: this machine has one core");
     if (!bench.wantsAny(idsOf(counts))) return;
+    bench.run.fact("pinning of dataplane workers", workerPinning());
     const world = await bench.world();
     for (const direction of DIRECTIONS) {
       if (!bench.wantsAny(idsOf(counts).filter((id) => id.startsWith(direction)))) continue;

@@ -5,6 +5,7 @@
 import { command, hasProgram, isRoot, machineCpuSeconds, pause, spawnIn } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { inRound, type Run } from "../../suite.js";
+import { pinned, pinning } from "../path/pinning.js";
 import { CONTENDERS, makeHosts, openPath, type Path, UNDERLAYS, VETH } from "./lab.js";
 
 const DIRECTIONS = ["out", "in"] as const;
@@ -139,7 +140,9 @@ async function build(run: Run, tests: readonly Test[], contenders: readonly stri
       }
     }
   }
-  spawnIn(run, hosts.b, "iperf3", ["-s"]);
+  const [file = "iperf3", ...args] = pinned("receiver", "iperf3", ["-s"]);
+  spawnIn(run, hosts.b, file, args);
+  run.fact("pinning of overhead", pinning());
   await pause(run, SERVER_SECONDS);
   return paths;
 }
@@ -148,7 +151,8 @@ async function once(run: Run, path: Path, test: Test, round: number): Promise<vo
   run.checkpoint();
   const seconds = wholeSeconds(run.settings.seconds);
   const reverse = test.direction === "in" ? ["-R"] : [];
-  const client = ["iperf3", "-c", path.address, "-t", String(seconds), "-J", "--connect-timeout", "3000", ...reverse];
+  const options = ["-c", path.address, "-t", String(seconds), "-J", "--connect-timeout", "3000", ...reverse];
+  const client = pinned("sender", "iperf3", options);
   try {
     const before = machineCpuSeconds();
     const startedAt = performance.now();

@@ -4,6 +4,7 @@
 import { startDaemon } from "../../daemon.js";
 import { command, ip, makeNamespace } from "../../host.js";
 import type { Run } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 import { underlayMtu } from "./wire.js";
 
 export const UNDERLAYS = ["IPv4", "IPv6"] as const;
@@ -70,7 +71,9 @@ export async function openPath(run: Run, hosts: Hosts, contender: string, underl
     await kernelVxlan(hosts.a, A_DEVICE, underlay, "a", vni, port);
     await address(hosts.a, `vx${vni}`, `${subnet}.1`);
   } else {
-    await startDaemon(run, hosts.a, configOf(contender, underlay, vni, port));
+    await startDaemon(run, hosts.a, configOf(contender, underlay, vni, port), (file, args) =>
+      pinned("tunnel", file, args),
+    );
     await address(hosts.a, `port${vni}`, `${subnet}.1`);
   }
   await command(

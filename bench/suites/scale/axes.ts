@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Daemon } from "../../daemon.js";
 import { hasProgram, pause, spawnIn, stop } from "../../host.js";
 import type { Run } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 import { type Lab, learned, PORT, peerFrames, portFrames, type Size, startSender } from "./lab.js";
 import { FRAME_LEN } from "./sender.js";
 
@@ -111,7 +112,8 @@ async function broadcasts(run: Run, lab: Lab): Promise<Traffic> {
   const headers =
     "eth(da=ff:ff:ff:ff:ff:ff, sa=02:56:00:00:00:01), ipv4(saddr=10.60.0.1, daddr=10.60.0.99), udp(sport=9, dport=9)";
   writeFileSync(file, `{ ${headers}, fill(0x5a, ${FRAME_LEN - 42}) }\n`);
-  const sender = spawnIn(run, lab.a, "trafgen", ["--dev", PORT, "--conf", file, "-n", "0", "-P", "1"]);
+  const [program = "", ...args] = pinned("sender", "trafgen", ["--dev", PORT, "--conf", file, "-n", "0", "-P", "1"]);
+  const sender = spawnIn(run, lab.a, program, args);
   await pause(run, SETTLE_SECONDS);
   if (sender.exitCode !== null) throw new Error(`trafgen ended with ${sender.exitCode}`);
   return { frames: () => peerFrames(lab), stop: () => stop(sender, "SIGINT") };

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { type Daemon, startDaemon } from "../../daemon.js";
 import { command, ip, makeNamespace, spawnIn } from "../../host.js";
 import type { Run } from "../../suite.js";
+import { pinned } from "../path/pinning.js";
 import { SENDER, type SenderOrder } from "./sender.js";
 
 const A = "10.99.0.1";
@@ -86,7 +87,7 @@ export function configOf({ networks = 1, vteps = 1, macs = 0 }: Size): string {
 }
 
 export async function start(run: Run, { a }: Lab, size: Size): Promise<Daemon> {
-  const daemon = await startDaemon(run, a, configOf(size));
+  const daemon = await startDaemon(run, a, configOf(size), (file, args) => pinned("tunnel", file, args));
   run.checkpoint();
   return daemon;
 }
@@ -95,7 +96,8 @@ export async function start(run: Run, { a }: Lab, size: Size): Promise<Daemon> {
 export async function startSender(run: Run, { a, b }: Lab, macs: number): Promise<ChildProcess> {
   const found = JSON.parse(await ip("-n", a, "-j", "link", "show", "dev", PORT)) as { address: string }[];
   const order: SenderOrder = { address: A, port: UDP_PORT, vni: VNI, mac: found[0]?.address ?? "", macs };
-  return spawnIn(run, b, process.execPath, [SENDER, JSON.stringify(order)]);
+  const [file = "", ...args] = pinned("sender", process.execPath, [SENDER, JSON.stringify(order)]);
+  return spawnIn(run, b, file, args);
 }
 
 /** Frames that the port has handed to host a. */

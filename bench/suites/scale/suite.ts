@@ -4,6 +4,7 @@
 import { daemonMissing } from "../../daemon.js";
 import { hasProgram, isRoot } from "../../host.js";
 import type { Plan, Run, Settings, Suite } from "../../suite.js";
+import { pinning } from "../path/pinning.js";
 import { SCENARIOS as GROWING } from "./growing.js";
 import { type Scenario, VXLANE } from "./scenario.js";
 import { start } from "./start.js";
@@ -40,6 +41,7 @@ function plan(settings: Settings): Plan {
 
 async function run(run: Run): Promise<void> {
   if (!run.wantsPeer(VXLANE)) return;
+  run.fact("pinning of scale", pinning());
   for (const scenario of SCENARIOS) await scenario.run(run, obstacle());
   run.note(
     "networks: one with a port, the others with a flood list of one VTEP; 64 B frames from 16 MACs in the first one",

@@ -4,6 +4,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { Run, type Settings } from "../../../bench/suite.js";
 import { fdb, freshSource, movingSource } from "../../../bench/suites/dataplane/fdb.js";
+import { coreOf, maskOf } from "../../../bench/suites/dataplane/rig/affinity.js";
 import { wasmContender } from "../../../bench/suites/dataplane/rig/contender.js";
 import { FrameSource, KIND_NAMES, type Source } from "../../../bench/suites/dataplane/rig/frames.js";
 import { PAGE_FAULTS, PerfCounters } from "../../../bench/suites/dataplane/rig/perf.js";
@@ -164,6 +165,13 @@ describe("the suite", () => {
     ]);
   });
 
+  test("pins worker n to core n where there are more than two", () => {
+    expect([0, 1].map((worker) => coreOf(worker, 2))).toEqual([undefined, undefined]);
+    expect([0, 1, 2, 3].map((worker) => coreOf(worker, 3))).toEqual([0, 1, 2, 0]);
+    expect([...maskOf(0).subarray(0, 3)]).toEqual([1, 0, 0]);
+    expect([...maskOf(17).subarray(0, 4)]).toEqual([0, 0, 2, 0]);
+  });
+
   test("names counts", () => {
     expect([1, 1000, 1024, 65536, 4194304].map(shortCount)).toEqual(["1", "1000", "1k", "64k", "4M"]);
   });
@@ -181,12 +189,12 @@ describe("the suite", () => {
   });
 
   test("prepares nothing that --only leaves out", async () => {
-    const settings = { ...QUICK, only: (id: string) => id === "hit" };
+    const settings = { ...QUICK, only: (id: string) => id === "hit-64k" };
     const run = new Run({ settings, signal: new AbortController().signal, progress: () => undefined });
     await dataplane.run(run);
     await run.cleanUp();
-    expect(run.measures.map(({ options }) => options.id)).toEqual(["hit"]);
-    expect(fdb.plan(settings).ids).toContain("hit");
+    expect(run.measures.map(({ options }) => options.id)).toEqual(["hit-64k"]);
+    expect(fdb.plan(settings).ids).toContain("hit-64k");
   });
 });
 

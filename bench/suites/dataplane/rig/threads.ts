@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { spread } from "../../../statistics.js";
 import type { Run } from "../../../suite.js";
+import { pinWorker } from "./affinity.js";
 import { twinContender, wasmContender } from "./contender.js";
 import { type Direction, FrameSource } from "./frames.js";
 import { Meter, SLICE_SECONDS } from "./timing.js";
@@ -124,6 +125,7 @@ function startThread(run: Run, job: Job, worker: number, control: ArrayBufferLik
 
 async function work(order: Order): Promise<Found> {
   const { worker, direction, library } = order;
+  pinWorker(worker);
   const world = await joinWorld(order.module, order.memory, order.entries);
   const contender = library === undefined ? wasmContender(world) : twinContender(library, world);
   const source = new FrameSource(world, direction, { worker, seed: worker + 1 });
