@@ -25,6 +25,7 @@ const HDR_LEN_SHIFT: u32 = 16;
 const GSO_SIZE_SHIFT: u64 = 32;
 const CSUM_START_SHIFT: u64 = 48;
 const HDR_LEN_MASK: u64 = 0xffff0000;
+const CSUM_START_MASK: u64 = 0xffff000000000000;
 
 /** Bytes 0 to 7 of the virtio-net header for a port with this MTU, or VIRTIO_TOO_BIG. */
 export function portVirtio(input: Descriptor, mtu: u32): u64 {
@@ -57,12 +58,17 @@ export function portVirtio(input: Descriptor, mtu: u32): u64 {
 function superVirtio(input: Descriptor, mtu: u32): u64 {
   const hdrLen = input.segmentHeaders;
   const size = superSize(input);
-  // What noteSegments could not make out is no super-frame that a port would take.
-  if (!(input.flags & DESC_FLAG_SUPER) || <u32>(input.virtio0 >> CSUM_START_SHIFT) !== innerL4(input.inner)) {
-    return VIRTIO_TOO_BIG;
-  }
+  // A single segment, or nothing that can be cut.
+  if (!(input.flags & DESC_FLAG_SUPER))
+    return input.payloadLen > mtu + innerL3(input.inner) ? VIRTIO_TOO_BIG : checksumOnly(input);
+  if (<u32>(input.virtio0 >> CSUM_START_SHIFT) !== innerL4(input.inner)) return VIRTIO_TOO_BIG;
   if (hdrLen + size > mtu + innerL3(input.inner)) return VIRTIO_TOO_BIG;
   return (input.virtio0 & ~HDR_LEN_MASK) | ((<u64>hdrLen) << HDR_LEN_SHIFT);
+}
+
+/** Of a virtio-net header, what it says of the checksum. */
+function checksumOnly(input: Descriptor): u64 {
+  return input.virtio0 & (CSUM_START_MASK | <u64>VIRTIO_FLAG_NEEDS_CSUM);
 }
 
 /** Bytes 8 to 15 of that header. */

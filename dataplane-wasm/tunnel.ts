@@ -74,7 +74,7 @@ export function sendTunnel(worker: u32, at: u32, index: u32, vtep: u32, record: 
   const len = input.payloadLen;
   const inner = input.inner;
   const virtio0 = input.virtio0;
-  const isSuper = ((<u32>virtio0 >> GSO_TYPE_SHIFT) & 0xff) !== VIRTIO_GSO_NONE;
+  const isSuper = (input.flags & DESC_FLAG_SUPER) !== 0; // one that is a single segment leaves as a single frame
   const checked = wantsChecksum(record);
   const sum = checked && !isSuper ? completedSum(frame, virtio0, input.virtio1) : 0;
   const srcPort = outerSrcPortOf(flowHashOf(frame, inner));

@@ -12,6 +12,8 @@ export interface World {
   readonly reservedMask: bigint;
   /** Datagrams leave as trains where they can: OFFLOAD_UDP_SEGMENT. */
   readonly trains: boolean;
+  /** Super-frames for one VTEP leave whole: OFFLOAD_TUNNEL_GSO. */
+  readonly tunnelGso: boolean;
   readonly fdbCapacity: number;
   /** A power of two. From 32,768 on the batch functions touch all buckets of a batch first. */
   readonly fdbBuckets: number;
@@ -85,6 +87,7 @@ export function world(fields: Partial<World>): World {
     outerChecksum: true,
     reservedMask: 0n,
     trains: false,
+    tunnelGso: false,
     fdbCapacity: 4096,
     fdbBuckets: 4096,
     networks: [],

@@ -7,9 +7,10 @@ import { compileDataplane, type Dataplane, instantiateDataplane } from "../../co
 import { createMemory, type SharedMemory } from "../../control/memory.js";
 import * as L from "../../dataplane-wasm/layout.js";
 import type { Output } from "../oracle/encap.js";
-import { PLAIN, type Virtio } from "../oracle/virtio.js";
+import { cutTunnel, isTunnel } from "../oracle/tunnel-gso.js";
+import { finish, PLAIN, type Virtio } from "../oracle/virtio.js";
 import type { World } from "../oracle/world.js";
-import { ip, mapped } from "./bytes.js";
+import { concat, ip, mapped } from "./bytes.js";
 import { Loader } from "./load.js";
 import { cutTrain } from "./train.js";
 
@@ -156,14 +157,27 @@ export class Engine {
     throw new Error("the batch does not end");
   }
 
-  /** What an output leaves as: itself, or the datagrams that the kernel makes of a train. */
+  /** What an output leaves as: itself, or the datagrams that the kernel makes of a train or of a tunnel's super-frame. */
   private datagrams(index: number, output: EngineOutput): EngineOutput[] {
+    if (output.kind === "vtep" && output.virtio.needsCsum) return this.tunnelled(index, output);
     const trainSize = this.view.getUint16(this.output(index) + L.DESC_TRAIN_SIZE, true);
     if (trainSize === 0) return [output];
     const made = cutTrain(output.header, output.payload, trainSize);
     const segments = this.view.getUint16(this.output(index) + L.DESC_SEGMENTS, true);
     if (segments !== made.length || segments < 2) throw new Error(`a train of ${made.length} says ${segments}`);
     return made.map((datagram) => ({ ...output, ...datagram }));
+  }
+
+  /** What the tap underlay's kernel makes of an unfinished frame. */
+  private tunnelled(index: number, output: EngineOutput): EngineOutput[] {
+    const at = this.output(index) + L.DESC_VIRTIO;
+    const header = this.shared.u8.slice(at, at + L.VIRTIO_LEN);
+    const packet = concat(output.header, output.payload);
+    const made = isTunnel(header) ? cutTunnel(packet, header) : [finish(packet, output.virtio)];
+    const segments = this.view.getUint16(this.output(index) + L.DESC_SEGMENTS, true);
+    if (segments !== made.length) throw new Error(`${made.length} datagrams say ${segments}`);
+    const split = output.header.length;
+    return made.map((bytes) => ({ ...output, header: bytes.subarray(0, split), payload: bytes.subarray(split) }));
   }
 
   private collect(index: number): EngineOutput {

@@ -32,7 +32,8 @@ export class Loader {
     view.setUint32(L.SYSTEM_PREFIXES, this.prefixList(world.networks.flatMap((network) => network.prefixes)), true);
     this.shared.u8.set(mapped(ip(world.local)), L.SYSTEM_LOCAL);
     view.setUint32(L.SYSTEM_UDP_PORT, world.udpPort, true);
-    view.setUint32(L.SYSTEM_OFFLOADS, world.trains ? L.OFFLOAD_UDP_SEGMENT : 0, true);
+    const offloads = (world.trains ? L.OFFLOAD_UDP_SEGMENT : 0) | (world.tunnelGso ? L.OFFLOAD_TUNNEL_GSO : 0);
+    view.setUint32(L.SYSTEM_OFFLOADS, offloads, true);
     for (const vtep of world.vteps) this.loadVtep(vtep);
     for (const attachment of world.attachments) {
       const at = L.ATTACHMENTS + attachment.id * L.ATTACHMENT_SIZE;
