@@ -23,15 +23,15 @@ import {
   type Way,
 } from "./hosts.js";
 import { OVS_DEVICE, OVS_PROGRAMS, startOvs } from "./ovs.js";
-import { startVxlane, type VxlaneConfig } from "./vxlane.js";
+import { type Port, startVxlane, type VxlaneConfig } from "./vxlane.js";
 
 export type TestId =
   | `tcp-${1 | 8}-${"out" | "in"}`
   | `frames-${64 | 512 | 1400}-${"out" | "in"}`
   | "rtt"
   | "rtt-load"
-  | "encap-64"
-  | "decap-64";
+  | `${"encap" | "decap"}-64`
+  | `${"encap" | "decap"}-64-flood`;
 
 export interface Contender {
   readonly name: string;
@@ -98,19 +98,22 @@ const ovs: Contender = {
 interface Variant {
   readonly suffix?: string;
   readonly bothEnds?: boolean;
+  /** tap unless the underlay is xdp. */
+  readonly port?: Port["driver"];
   readonly options?: VxlaneConfig["options"];
   readonly tests?: readonly TestId[];
   readonly fullOnly?: boolean;
 }
 
-function vxlane(driver: Driver, { suffix, bothEnds, options, ...rest }: Variant = {}): Contender {
-  const config = (port: string): VxlaneConfig => ({
+function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Variant = {}): Contender {
+  const portDriver = port ?? (driver === "xdp" ? "xdp" : "tap");
+  const config = (name: string): VxlaneConfig => ({
     underlay: driver === "udp" ? { driver } : { driver, interface: UNDERLAY_DEVICE },
-    ports: [{ name: port, driver: driver === "xdp" ? "xdp" : "tap" }],
+    ports: [{ name, driver: portDriver }],
     options,
   });
   const side = async (run: Run, label: string, host: Host, which: "a" | "b"): Promise<End> => {
-    if (driver === "xdp") {
+    if (portDriver === "xdp") {
       const inner = await container(run, `${label}${which}`, host, OVERLAY[which]);
       await startVxlane(run, host, which, config(PORT));
       return inner;
@@ -154,6 +157,7 @@ export const END_TO_END: readonly Contender[] = [
   vxlane("udp", offloadsOff),
   ...variants("tap"),
   ...variants("xdp"),
+  vxlane("xdp", { suffix: "tap port", port: "tap", tests: HEADLINE_TESTS, fullOnly: true }),
 ];
 
 async function kernelEnd(host: Host): Promise<End> {

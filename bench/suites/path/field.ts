@@ -2,14 +2,15 @@
 //
 // Whoever fails twice in a test is not asked for it again, so that a dead contender costs seconds and not the run.
 
-import { hasProgram, pause } from "../../host.js";
+import { hasProgram, pause, spawnIn } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { inRound, type Run } from "../../suite.js";
 import type { Contender } from "./contenders.js";
 import { serve } from "./flows.js";
 import { udpFrame } from "./frames.js";
-import { blast } from "./generator.js";
-import { describe, inside, NOBODYS_MAC, twoHosts, UNDERLAY, UNDERLAY_DEVICE, type Way } from "./hosts.js";
+import { blast, type Generator } from "./generator.js";
+import { describe, type End, inside, NOBODYS_MAC, twoHosts, UNDERLAY, UNDERLAY_DEVICE, type Way } from "./hosts.js";
+import { LIVE_FRAMES } from "./live-frames.js";
 import type { Known, Test } from "./tests.js";
 
 export const PACKAGES: Readonly<Record<string, string>> = {
@@ -124,30 +125,45 @@ export class Turns {
   }
 }
 
-/** What the generator does when the receiver drops each frame at once: it is addressed to nobody. */
+/** What a generator does when the receiver drops each frame at once. */
 export class Ceiling {
-  readonly #way: Promise<Way>;
+  readonly #ways = new Map<Generator, Promise<Way>>();
 
-  constructor(readonly run: Run) {
-    this.#way = this.#build();
-    this.#way.catch(() => undefined);
+  constructor(readonly run: Run) {}
+
+  /** @returns million frames a second */
+  async frames(frameLen: number, generator: Generator): Promise<number> {
+    const seconds = Math.max(0.2, this.run.settings.seconds * CEILING_SHARE);
+    const way = this.#ways.get(generator) ?? this.#build(generator);
+    this.#ways.set(generator, way);
+    return (await blast(this.run, await way, { direction: "out", frameLen, seconds, generator })).millionPerSecond;
   }
 
-  async #build(): Promise<Way> {
-    const { a, b } = await twoHosts(this.run, "z");
+  async #build({ polled }: Generator): Promise<Way> {
+    const { a, b } = await twoHosts(this.run, polled ? "y" : "z");
     const [one, other] = [
       await describe(a, UNDERLAY_DEVICE, UNDERLAY.a),
       await describe(b, UNDERLAY_DEVICE, UNDERLAY.b),
     ];
+    if (polled) await dropAll(this.run, other);
     const addresses = { srcMac: one.mac, dstMac: NOBODYS_MAC, src: UNDERLAY.a, dst: UNDERLAY.b };
     return { a: one, b: other, frame: (_direction, frameLen) => udpFrame(addresses, frameLen) };
   }
+}
 
-  /** @returns million frames a second */
-  async frames(frameLen: number): Promise<number> {
-    const seconds = Math.max(0.2, this.run.settings.seconds * CEILING_SHARE);
-    return (await blast(this.run, await this.#way, "out", frameLen, seconds)).millionPerSecond;
-  }
+/** Drops in XDP, before a socket buffer is made: an AF_XDP driver makes none either. */
+async function dropAll(run: Run, { namespace, device }: End): Promise<void> {
+  const dropper = spawnIn(
+    run,
+    namespace,
+    process.execPath,
+    [LIVE_FRAMES, "drop", device],
+    ["ignore", "pipe", "ignore"],
+  );
+  await new Promise<void>((resolve, reject) => {
+    dropper.stdout?.once("data", () => resolve());
+    dropper.once("exit", (code) => reject(new Error(`the XDP program that drops frames ended with ${code}`)));
+  });
 }
 
 /** The first line of what was thrown. */

@@ -2,6 +2,7 @@
 
 import type { Floor, Measure } from "../../measure.js";
 import type { Run } from "../../suite.js";
+import type { Contender } from "./contenders.js";
 import { NO_TUNNEL } from "./forwarding.js";
 import { BRIDGE, KERNEL } from "./tests.js";
 
@@ -30,7 +31,7 @@ const PROMISES: readonly Promised[] = [
   ...atLeast(0.6, "vxlane tap both ends", KERNEL, ...BOTH_WAYS),
   ...atLeast(0.35, "vxlane udp both ends", KERNEL, ...BOTH_WAYS),
   ...atLeast(2, "vxlane xdp", BRIDGE, "encap-64", "decap-64"),
-  ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, "encap-64", "decap-64"),
+  ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, "encap-64", "decap-64", "encap-64-flood", "decap-64-flood"),
   ...atLeast(3, "vxlane xdp", "ovs", "encap-64", "decap-64"),
   ...atLeast(2, "vxlane udp", KERNEL, "frames-64-out"),
   ...atLeast(2, "vxlane udp both ends", KERNEL, "frames-64-out"),
@@ -47,9 +48,11 @@ export function promise(run: Run, asked: ReadonlySet<string>): void {
   }
 }
 
-/** One sentence a driver and figure, for those that were measured. */
-export function sumUp(run: Run, contenders: readonly string[]): void {
-  for (const contender of contenders) {
+/** A sentence for each figure of each driver that was measured; of variants, what they are for. */
+export function sumUp(run: Run, contenders: readonly Pick<Contender, "name" | "fullOnly">[]): void {
+  const ours = contenders.filter(({ name }) => name.startsWith("vxlane"));
+  const drivers = new Set(ours.filter(({ fullOnly }) => !fullOnly).map(({ name }) => name));
+  for (const contender of drivers) {
     for (const sentence of [
       throughput(run, contender, "one TCP flow out", "tcp-1-out", "Gbit/s"),
       throughput(run, contender, "one TCP flow in", "tcp-1-in", "Gbit/s"),
@@ -60,6 +63,10 @@ export function sumUp(run: Run, contenders: readonly string[]): void {
     ]) {
       if (sentence !== undefined) run.headline(sentence);
     }
+  }
+  for (const { name } of ours) {
+    const sentence = drivers.has(name) ? undefined : roundTrip(run, name);
+    if (sentence !== undefined) run.headline(sentence);
   }
 }
 

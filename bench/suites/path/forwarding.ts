@@ -28,7 +28,7 @@ import {
 import { OVS_PROGRAMS, startOvs } from "./ovs.js";
 import { startVxlane } from "./vxlane.js";
 
-export const NO_TUNNEL = "vxlane xdp, no tunnel";
+export const NO_TUNNEL = "vxlane xdp no tunnel";
 /** The MAC of an overlay host behind the tunnel that does not exist: in the forwarding tests nothing is behind it. */
 export const FAR_MAC = "02:00:00:00:0b:0b";
 
@@ -43,7 +43,7 @@ function forwarding({ name, programs, build }: Forwarder): Contender {
     name,
     programs,
     endToEnd: false,
-    tests: ["encap-64", "decap-64"],
+    tests: ["encap-64", "decap-64", "encap-64-flood", "decap-64-flood"],
     build: async (run, label) => {
       const { a, b } = await twoHosts(run, `${label}f`);
       const inner = await container(run, `${label}f`, a, OVERLAY.a);
@@ -123,5 +123,6 @@ function forwarded(name: string, a: End, host: End, b: End): Way {
     const outer = { srcMac: b.mac, dstMac: host.mac, src: UNDERLAY.b, dst: UNDERLAY.a };
     return vxlanFrame(outer, { port: VXLAN_PORT, vni: VNI }, inner);
   };
-  return { a, b, frame };
+  const entry = { out: { namespace: host.namespace, device: PORT }, in: host };
+  return { a, b, frame, entry };
 }

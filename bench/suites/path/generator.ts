@@ -1,7 +1,8 @@
 // Sends frames into a device and counts them where they arrive.
 //
-// trafgen writes frames of one flow into a packet ring, past the queueing discipline, as fast as one core can: what it
-// reaches when the receiver drops everything at once is the ceiling that stands beside each rate.
+// trafgen writes frames of one flow into a packet ring, past the queueing discipline, as fast as one core can. Where that
+// is too slow to tell forwarders apart, live frames flood them (live-frames.ts). What each reaches when the receiver drops
+// everything at once is the ceiling that stands beside each rate.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +12,9 @@ import { pause, spawnIn, stop } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { books, type DeviceCounters, type Flow, type Rate, readDevice, receivedBetween } from "./counters.js";
 import { trafgenConfig } from "./frames.js";
-import type { Direction, End, Way } from "./hosts.js";
+import { type Direction, type End, inside, type Way } from "./hosts.js";
+import { LIVE_FRAMES } from "./live-frames.js";
+import { pinned } from "./pinning.js";
 
 export interface Blast extends Rate {
   readonly flow: Flow;
@@ -24,29 +27,59 @@ const POLL_MS = 10;
 const QUIET_MS = 60;
 const DRAIN_MS = 2000;
 
+/** How frames are made: a program that sends until it gets a SIGINT. */
+export interface Generator {
+  readonly program: string;
+  /** @param folder for files of its own */
+  commandLine(device: string, frame: Uint8Array, folder: string): readonly string[];
+  /** The device that receives first has to take frames in batches (GRO on). */
+  readonly polled: boolean;
+}
+
+export const TRAFGEN: Generator = {
+  program: "trafgen",
+  commandLine: (device, frame, folder) => {
+    const file = join(folder, "frame.cfg");
+    writeFileSync(file, trafgenConfig(frame));
+    return ["trafgen", "--no-sock-mem", "--notouch-irq", "--dev", device, "--conf", file, "-n", "0", "-P", "1"];
+  },
+  polled: false,
+};
+
+export const FLOOD: Generator = {
+  program: "ethtool",
+  commandLine: (device, frame) => {
+    const node = [process.execPath, LIVE_FRAMES, "send", device, Buffer.from(frame).toString("hex")];
+    return pinned("sender", node[0] ?? "", node.slice(1));
+  },
+  polled: true,
+};
+
+export interface BlastOptions {
+  readonly direction: Direction;
+  readonly frameLen: number;
+  readonly seconds: number;
+  readonly generator: Generator;
+}
+
 /** One sender for `seconds`, after a warm-up. @throws with the reason if nothing arrives or the books do not balance */
-export async function blast(
-  run: Run,
-  way: Way,
-  direction: Direction,
-  frameLen: number,
-  seconds: number,
-): Promise<Blast> {
+export async function blast(run: Run, way: Way, options: BlastOptions): Promise<Blast> {
+  const { direction, frameLen, seconds, generator } = options;
   const [from, to] = direction === "out" ? [way.a, way.b] : [way.b, way.a];
   const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "frame.cfg");
-  writeFileSync(file, trafgenConfig(way.frame(direction, frameLen)));
+  const [file = "", ...args] = generator.commandLine(from.device, way.frame(direction, frameLen), folder);
+  if (generator.polled) await gro(run, way, direction, "on");
 
   const before = { sender: read(from), receiver: read(to) };
-  const args = ["--no-sock-mem", "--notouch-irq", "--dev", from.device, "--conf", file, "-n", "0", "-P", "1"];
-  const sender = spawnIn(run, from.namespace, "trafgen", args, ["ignore", "ignore", "pipe"]);
+  const sender = spawnIn(run, from.namespace, file, args, ["ignore", "ignore", "pipe"]);
   let complaint = "";
   sender.stderr?.on("data", (text: Buffer) => {
     complaint = (complaint + text.toString()).slice(-300);
   });
   const alive = (): void => {
-    if (sender.exitCode !== null) throw new Error(`trafgen ended with ${sender.exitCode}: ${complaint.trim()}`);
+    if (sender.exitCode !== null)
+      throw new Error(`${generator.program} ended with ${sender.exitCode}: ${complaint.trim()}`);
   };
   let rate: Rate;
   try {
@@ -61,11 +94,18 @@ export async function blast(
     rmSync(folder, { recursive: true, force: true });
   }
   await drained(run, to);
+  if (generator.polled) await gro(run, way, direction, "off");
   const [sent, received] = [
     { before: before.sender, after: read(from) },
     { before: before.receiver, after: read(to) },
   ];
   return { ...rate, flow: books(sent, received) };
+}
+
+/** A veth's receiver polls when GRO is on, and only then takes live frames. */
+async function gro(run: Run, { entry }: Way, direction: Direction, state: "on" | "off"): Promise<void> {
+  const first = entry?.[direction];
+  if (first !== undefined) await inside(run, first, "ethtool", ["-K", first.device, "gro", state]);
 }
 
 function read({ pid, device }: End): DeviceCounters {
@@ -78,7 +118,7 @@ async function started(run: Run, from: End, before: DeviceCounters, alive: () =>
     const { txFrames, txDropped } = read(from);
     if (txFrames + txDropped > before.txFrames + before.txDropped) return;
     alive();
-    if (performance.now() > until) throw new Error(`trafgen sent nothing for ${FIRST_FRAME_MS} ms`);
+    if (performance.now() > until) throw new Error(`the generator sent nothing for ${FIRST_FRAME_MS} ms`);
     await sleep(POLL_MS, undefined, { signal: run.signal });
   }
 }

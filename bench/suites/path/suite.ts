@@ -124,7 +124,8 @@ async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Tu
   const [rate] = measures;
   if (rate === undefined || test.ceiling === undefined) return;
   try {
-    if (test.ceiling !== "plain") rate.ceiling(round, await ceiling.frames(test.ceiling));
+    if (test.ceiling !== "plain")
+      rate.ceiling(round, await ceiling.frames(test.ceiling.frameLen, test.ceiling.generator));
     else rate.ceiling(round, rate.samples(PLAIN).find((sample) => sample.round === round)?.value ?? Number.NaN);
   } catch (error) {
     run.checkpoint();
@@ -143,8 +144,9 @@ const NOTES: readonly string[] = [
   "ovs: its peer's veth finishes checksums and cuts segments, as a wire would; the other contenders' do not",
   "frames: one flow of one sender, counted at the receiving device, lengths without FCS",
   "sent: into the sending device; lost: refused by it (a full TAP queue), or gone on the way",
-  "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once",
+  "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once (in XDP when flooded)",
   "encap only, decap only: container, host, next host; what leaves is counted on the wire, what comes is in VXLAN already",
+  "flooded: by the kernel's XDP live frames instead of trafgen, which is too slow to tell AF_XDP forwarders apart",
   "half load: sockperf sends half as many messages as the contender forwarded 64 B frames in the same round",
   "CPU: of the whole machine, sender and receiver included, from /proc/stat",
 ];

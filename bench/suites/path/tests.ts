@@ -4,7 +4,7 @@ import type { MeasureOptions } from "../../measure.js";
 import type { Run } from "../../suite.js";
 import type { TestId } from "./contenders.js";
 import { roundTrips, roundTripsApart, tcp } from "./flows.js";
-import { blast } from "./generator.js";
+import { blast, FLOOD, type Generator, TRAFGEN } from "./generator.js";
 import type { Direction, Way } from "./hosts.js";
 
 export const KERNEL = "kernel";
@@ -30,7 +30,7 @@ export interface Test {
   readonly id: TestId;
   /** Or through one host only. */
   readonly endToEnd: boolean;
-  readonly program: "iperf3" | "trafgen" | "sockperf";
+  readonly program: string;
   readonly quick: boolean;
   readonly measures: readonly MeasureOptions[];
   /** Expected length of a sample. */
@@ -42,8 +42,8 @@ export interface Test {
   readonly overhead: number;
   /** A test that has to come before it in each round. */
   readonly needs?: TestId;
-  /** The bytes of a frame, where the generator's ceiling is measured with frames; `plain`: no tunnel is the ceiling. */
-  readonly ceiling?: number | "plain";
+  /** How the generator's ceiling is measured: with what frames, or (`plain`) it is what no tunnel at all carries. */
+  readonly ceiling?: { readonly frameLen: number; readonly generator: Generator } | "plain";
 }
 
 /** What a contender has shown in this round. */
@@ -101,15 +101,18 @@ interface FrameTest {
   readonly direction: Direction;
   readonly quick: boolean;
   readonly baseline: string;
-  readonly ceiling: number;
+  readonly generator: Generator;
+  /** Bytes on the sender's wire. */
+  readonly sentLen: number;
 }
 
-function frameTest({ id, title, chart, frameLen, direction, quick, baseline, ceiling }: FrameTest): Test {
+function frameTest({ id, title, chart, quick, baseline, sentLen, ...how }: FrameTest): Test {
+  const { frameLen, generator } = how;
   const plot = (chart: string) => ({ chart, x: frameLen, xLabel: "frame, bytes" });
   return {
     id,
     endToEnd: baseline === KERNEL,
-    program: "trafgen",
+    program: generator.program,
     overhead: 1,
     quick,
     measures: [
@@ -118,17 +121,10 @@ function frameTest({ id, title, chart, frameLen, direction, quick, baseline, cei
     ],
     seconds: (seconds) => seconds * FRAMES_SHARE + 0.6,
     sample: async (run, way) => {
-      const seconds = run.settings.seconds * FRAMES_SHARE;
-      const { millionPerSecond, cpuSecondsPerMillion, cores, flow } = await blast(
-        run,
-        way,
-        direction,
-        frameLen,
-        seconds,
-      );
-      return { values: [millionPerSecond, cpuSecondsPerMillion], cores, counts: flow };
+      const sent = await blast(run, way, { ...how, seconds: run.settings.seconds * FRAMES_SHARE });
+      return { values: [sent.millionPerSecond, sent.cpuSecondsPerMillion], cores: sent.cores, counts: sent.flow };
     },
-    ceiling,
+    ceiling: { frameLen: sentLen, generator },
   };
 }
 
@@ -141,7 +137,8 @@ function endToEndFrames(frameLen: (typeof FRAME_LENS)[number], direction: Direct
     direction,
     quick: frameLen === 64 && direction === "out",
     baseline: KERNEL,
-    ceiling: frameLen,
+    generator: TRAFGEN,
+    sentLen: frameLen,
   });
 }
 
@@ -194,6 +191,24 @@ const loaded: Test = {
 };
 
 const VXLAN_OVERHEAD = 50;
+const SMALL = 64;
+
+/** Through one host in one direction, fed by trafgen or flooded. */
+function forwarding(what: "encap" | "decap", generator: Generator): Test {
+  const flooded = generator === FLOOD;
+  const title = `${SMALL} B frames, ${what} only${flooded ? ", flooded" : ""}`;
+  return frameTest({
+    id: `${what}-${SMALL}${flooded ? "-flood" : ""}` as const,
+    title,
+    chart: title,
+    frameLen: SMALL,
+    direction: what === "encap" ? "out" : "in",
+    quick: what === "encap" && !flooded,
+    baseline: BRIDGE,
+    generator,
+    sentLen: what === "encap" ? SMALL : SMALL + VXLAN_OVERHEAD,
+  });
+}
 
 /** In this order in each round: the load of `rtt-load` is known from the frames before it. */
 export const TESTS: readonly Test[] = [
@@ -201,24 +216,5 @@ export const TESTS: readonly Test[] = [
   ...FRAME_LENS.flatMap((frameLen) => DIRECTIONS.map((direction) => endToEndFrames(frameLen, direction))),
   idle,
   loaded,
-  frameTest({
-    id: "encap-64",
-    title: "64 B frames, encap only",
-    chart: "frames, encap only",
-    frameLen: 64,
-    direction: "out",
-    quick: true,
-    baseline: BRIDGE,
-    ceiling: 64,
-  }),
-  frameTest({
-    id: "decap-64",
-    title: "64 B frames, decap only",
-    chart: "frames, decap only",
-    frameLen: 64,
-    direction: "in",
-    quick: false,
-    baseline: BRIDGE,
-    ceiling: 64 + VXLAN_OVERHEAD,
-  }),
+  ...[TRAFGEN, FLOOD].flatMap((generator) => [forwarding("encap", generator), forwarding("decap", generator)]),
 ];

@@ -80,7 +80,7 @@ test("sentences sum up what was measured, and only that", () => {
     find("rtt-p50")?.add(contender, 0, 2 * rate);
     find("rtt-p99")?.add(contender, 0, 4 * rate);
   }
-  sumUp(run, ["vxlane udp", "vxlane tap"]);
+  sumUp(run, [{ name: "kernel" }, { name: "vxlane udp" }, { name: "vxlane tap" }]);
   expect(run.headlines).toEqual([
     "one TCP flow out, vxlane tap: 12.0 Gbit/s, 0.75 of the kernel's; 1.5 times its CPU",
     "round trip, vxlane tap: p50 24 us, p99 48 us; the kernel's: p50 32 us, p99 64 us",
