@@ -112,10 +112,7 @@ async function run(run: Run): Promise<void> {
     }
     run.progress(`round ${round + 1} of ${settings.rounds} done`);
   }
-  sumUp(
-    run,
-    [...new Set(contenders.map(({ name }) => name))].filter((name) => name.startsWith("vxlane")),
-  );
+  sumUp(run, contenders);
   explain(run);
 }
 
