@@ -5,6 +5,7 @@
 // found a floor missed; 2 usage; 77 nothing could be measured without root; 128 + the signal when interrupted.
 
 import { writeFileSync } from "node:fs";
+import { count } from "../control/cli/table.js";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PRIVILEGE } from "../control/errors.js";
 import { environment } from "./environment.js";
 import { isRoot } from "./host.js";
@@ -74,7 +75,7 @@ function planLines({ suite, plan }: Planned, request: Request): string[] {
   const { rounds, seconds } = request.settingsOf(suite);
   return [
     `${suite.name}: ${suite.summary}`,
-    `  about ${minutes(plan.seconds)} min, ${rounds} rounds of ${seconds} s`,
+    `  about ${minutes(plan.seconds)} min, ${count(rounds, "round")} of ${seconds} s`,
     ...plan.lines.map((line) => `  ${line}`),
     ...plan.missing.map((line) => `  missing: ${line}`),
   ];

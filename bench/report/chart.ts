@@ -15,6 +15,7 @@ const SYMBOL_SIZE = 8;
 const CAP = 4;
 /** More bars than this have no room for their values. */
 const LABELLED_BARS_MAX = 30;
+const LOG_TICKS_MAX = 9;
 /** A bar of fewer pixels has room for two digits. */
 const NARROW = 30;
 const INK = placeholder("ink");
@@ -75,10 +76,9 @@ function optionOf(chart: Chart, colourOf: (contender: string) => number): EChart
           },
     yAxis: {
       ...axis,
-      type: yScale === "log" ? "log" : "value",
+      ...(yScale === "log" ? logAxis(chart, label) : { type: "value", axisLabel: { ...label, formatter: compact } }),
       name: unit,
       nameTextStyle: { ...axis.nameTextStyle, align: "left" },
-      axisLabel: { ...label, formatter: compact },
       splitLine: { lineStyle: { color: placeholder("line") } },
     },
     series:
@@ -90,6 +90,28 @@ function optionOf(chart: Chart, colourOf: (contender: string) => number): EChart
             ...ceilingMarks(ceiling),
           ],
   };
+}
+
+/** From the 1, 2 or 5 below the least value to the one above the greatest; with many decades, the decades only. */
+function logAxis({ series, ceiling }: Chart, label: object): { type: "log" } & Record<string, unknown> {
+  const points = [...series.flatMap((each) => each.points), ...ceiling];
+  const ticks = logTicks(Math.min(...points.map(({ min }) => min)), Math.max(...points.map(({ max }) => max)));
+  const axisLabel = { ...label, customValues: ticks, formatter: compact };
+  return { type: "log", min: ticks[0], max: ticks.at(-1), axisTick: { customValues: ticks }, axisLabel };
+}
+
+/** Of a logarithmic axis that shows `least` to `greatest`. */
+export function logTicks(least: number, greatest: number): number[] {
+  const ticks: number[] = [];
+  for (let power = Math.floor(Math.log10(least)); ticks.every((tick) => tick < greatest); power++) {
+    for (const digit of [1, 2, 5]) ticks.push(Number(`${digit}e${power}`));
+  }
+  const from = ticks.findLastIndex((tick) => tick <= least);
+  const to = ticks.findIndex((tick) => tick >= greatest);
+  const shown = ticks.slice(Math.max(0, from), Math.max(to, from + 1) + 1);
+  if (shown.length <= LOG_TICKS_MAX) return shown;
+  const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(greatest))];
+  return Array.from({ length: high - low + 1 }, (_, index) => Number(`1e${low + index}`));
 }
 
 function bars({ name, points }: Series, colour: number, categories: number): SeriesOption {

@@ -26,7 +26,7 @@ export interface Chart {
   readonly series: readonly Series[];
   readonly ceiling: readonly Point[];
   readonly measures: readonly MeasureReport[];
-  /** `ovs, 64 B: no ovs-vsctl` */
+  /** `ovs (64, 512): no ovs-vsctl` */
   readonly absent: readonly string[];
 }
 
@@ -84,10 +84,21 @@ function chartOf(measures: readonly MeasureReport[]): Chart {
       }),
     ),
     measures,
-    absent: measures.flatMap(({ plot, rows }) =>
-      rows.flatMap(({ contender, absent }) =>
-        absent === undefined ? [] : [`${contender}, ${plot?.x ?? ""}: ${absent}`],
-      ),
-    ),
+    absent: absentOf(measures),
   };
+}
+
+/** What is absent, and why: one line for each contender and reason. */
+function absentOf(measures: readonly MeasureReport[]): string[] {
+  const places = new Map<string, { contender: string; reason: string; xs: string[] }>();
+  for (const { plot, rows } of measures) {
+    for (const { contender, absent: reason } of rows) {
+      if (reason === undefined) continue;
+      const key = `${contender}\n${reason}`;
+      const place = places.get(key) ?? { contender, reason, xs: [] };
+      place.xs.push(String(plot?.x ?? ""));
+      places.set(key, place);
+    }
+  }
+  return [...places.values()].map(({ contender, reason, xs }) => `${contender} (${xs.join(", ")}): ${reason}`);
 }

@@ -24,13 +24,17 @@ export function ratioText(ratio: Row["ratio"]): string {
   return ratio === undefined ? "" : `${figure(ratio.median)} (${figure(ratio.min)} to ${figure(ratio.max)})`;
 }
 
-/** What stands beside a row's figures: what is missing of it, what it counted, what speaks against it. */
-export function remarks({ incomplete, counts, warnings }: Row): string[] {
-  return [
-    ...(incomplete === undefined ? [] : [`incomplete: ${incomplete}`]),
-    ...(counts === undefined ? [] : [`${counts.sent} sent = ${counts.received} received + ${counts.lost} lost`]),
-    ...warnings,
-  ];
+/** What stands beside a row's figures: what it counted, what is missing of it, what speaks against it. */
+export function remarks(row: Row): string[] {
+  return [...facts(row), ...doubts(row)];
+}
+
+export function facts({ counts }: Row): string[] {
+  return counts === undefined ? [] : [`${counts.sent} frames sent = ${counts.received} received + ${counts.lost} lost`];
+}
+
+export function doubts({ incomplete, warnings }: Row): string[] {
+  return [...(incomplete === undefined ? [] : [`incomplete: ${incomplete}`]), ...warnings];
 }
 
 export function floorText({ statement, actual, holds }: Report["suites"][number]["floors"][number]): string {

@@ -1,6 +1,8 @@
 // The report as one HTML file that needs nothing else: sentences first, then each suite's plots, every figure's table
 // with the command that repeats it, and the machine. No script, no font, nothing from elsewhere.
 
+import { count } from "../../control/cli/table.js";
+import { growthExponent } from "../statistics.js";
 import { CEILING, drawChart } from "./chart.js";
 import { type Chart, chartsOf } from "./figure-data.js";
 import { environmentRows } from "./figures.js";
@@ -83,7 +85,7 @@ async function section(suite: SuiteReport): Promise<Markup> {
   }
   return html`<section class="suite" id="${suite.name}">
 <h2>${suite.name}: ${suite.summary}</h2>
-<p class="faint"><code>${suite.command}</code> · ${suite.rounds} rounds of ${suite.roundSeconds} s · ${suite.seconds} s in all</p>
+<p class="faint"><code>${suite.command}</code> · ${count(suite.rounds, "round")} of ${suite.roundSeconds} s · ${suite.seconds} s in all</p>
 ${suite.failed === undefined ? raw("") : html`<p class="warn">This suite ended early: ${suite.failed}</p>`}
 ${list(
   suite.missing.map((line) => `missing: ${line}`),
@@ -119,9 +121,19 @@ async function figureOf(chart: Chart, id: string, colourOf: (contender: string) 
 <h3>${title}</h3>
 <ul class="legend">${legend}</ul>
 ${raw(described)}
-<figcaption>${unit}, ${better} is better; ${marks} reach from the least round to the greatest.${chart.yScale === "log" ? " The y axis is logarithmic." : ""}${absent.length === 0 ? "" : ` Absent: ${absent.join("; ")}.`}</figcaption>
+<figcaption>${unit}, ${better} is better; ${marks} reach from the least round to the greatest.${chart.yScale === "log" ? " The y axis is logarithmic." : ""}${growth(chart)}${absent.length === 0 ? "" : ` Absent: ${absent.join("; ")}.`}</figcaption>
 </figure>
 `;
+}
+
+/** With both axes logarithmic, a power of x is a straight line: its exponent is said. */
+function growth({ xScale, yScale, series }: Chart): string {
+  if (xScale !== "log" || yScale !== "log") return "";
+  const exponents = series.flatMap(({ name, points }) => {
+    const exponent = growthExponent(points.map(({ x, median }) => ({ x, y: median })));
+    return exponent === undefined || points.length < 3 ? [] : [`${name} ${exponent.toFixed(2)}`];
+  });
+  return exponents.length === 0 ? "" : ` Exponent of the growth (0 is constant, 1 linear): ${exponents.join(", ")}.`;
 }
 
 /** What a chart shows, for those who cannot see it; the tables have all figures. */

@@ -1,5 +1,6 @@
 // The report as a page for a repository; bench/RESULTS.md is one.
 
+import { count } from "../../control/cli/table.js";
 import { environmentRows, figure, floorText, ratioText, remarks } from "./figures.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
 
@@ -20,7 +21,7 @@ export function toMarkdown(report: Report): string {
 function section(suite: SuiteReport): string[] {
   return [
     `## ${suite.name}: ${suite.summary}`,
-    `\`${suite.command}\`, ${suite.rounds} rounds of ${suite.roundSeconds} s, ${suite.seconds} s in all`,
+    `\`${suite.command}\`, ${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all`,
     ...(suite.failed === undefined ? [] : [`**Failed:** ${suite.failed}`]),
     table([HEAD, ...suite.measures.flatMap(rows)]),
     ...list(suite.floors.map(floorText)),

@@ -1,6 +1,6 @@
 // The tables of the HTML report.
 
-import { figure, ratioText, remarks } from "./figures.js";
+import { doubts, facts, figure, ratioText } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import type { MeasureReport, Row, SuiteReport } from "./schema.js";
 
@@ -37,10 +37,11 @@ function rowOf(row: Row, { baseline, rows }: MeasureReport, { hasRatio, hasCpu, 
 `;
   }
   const isBaseline = contender === baseline && rows.length > 1;
-  const warned = row.warnings.length === 0 ? "" : "warn";
+  const [told, doubted] = [facts(row), doubts(row)].map((lines) => lines.join("; "));
+  const both = told !== "" && doubted !== "" ? "; " : "";
   return html`<tr><th scope="row">${contender}</th>${spreadCells(value)}${
     hasRatio ? html`<td class="n">${isBaseline ? "baseline" : ratioText(ratio)}</td>` : raw("")
-  }${hasCpu ? html`<td class="n">${figure(cpu?.median)}</td>` : raw("")}<td class="${warned}">${remarks(row).join("; ")}</td></tr>
+  }${hasCpu ? html`<td class="n">${figure(cpu?.median)}</td>` : raw("")}<td>${told ?? ""}${both}<span class="warn">${doubted ?? ""}</span></td></tr>
 `;
 }
 

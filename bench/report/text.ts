@@ -1,5 +1,6 @@
 // The report for a terminal: sentences first, then every row of every measure.
 
+import { count } from "../../control/cli/table.js";
 import { environmentRows, figure, floorText, ratioText, remarks } from "./figures.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
 
@@ -15,7 +16,7 @@ export function toText(report: Report): string {
 function suiteLines(suite: SuiteReport): string[] {
   return [
     `${suite.name}: ${suite.summary}`,
-    `${suite.rounds} rounds of ${suite.roundSeconds} s, ${suite.seconds} s in all: ${suite.command}`,
+    `${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all: ${suite.command}`,
     ...(suite.failed === undefined ? [] : [`FAILED: ${suite.failed}`]),
     ...block(suite.headlines.map((sentence) => `* ${sentence}`)),
     ...block(columns([HEAD, ...suite.measures.flatMap(rows)], NUMERIC)),

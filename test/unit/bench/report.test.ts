@@ -1,6 +1,7 @@
 // The report in its forms: one document, by its schema; what is absent or wrong is said in each.
 
 import { describe, expect, test } from "vitest";
+import { logTicks } from "../../../bench/report/chart.js";
 import { chartsOf } from "../../../bench/report/figure-data.js";
 import { compact, figure } from "../../../bench/report/figures.js";
 import { toHtml } from "../../../bench/report/html.js";
@@ -139,7 +140,7 @@ describe("charts", () => {
       ["kernel", [17, 17]],
       ["vxlane udp", [9, 9]],
     ]);
-    expect(charts[0]?.absent).toEqual([`ovs, out: ${NO_OVS}`, `ovs, in: ${NO_OVS}`]);
+    expect(charts[0]?.absent).toEqual([`ovs (out, in): ${NO_OVS}`]);
     expect(charts[1]?.series[0]?.points.map(({ x }) => x)).toEqual([1024, 65536, 4194304]);
   });
 
@@ -170,7 +171,7 @@ describe("forms", () => {
     expect(text).toContain("* one TCP flow out: 9 Gbit/s, 0.53 of the kernel's");
     expect(text).toMatch(/^TCP out +kernel +17\.0 +16\.0 +18\.0 +Gbit\/s +baseline +1\.90 /m);
     expect(text).toMatch(new RegExp(`^ +ovs +absent: ${NO_OVS}$`, "m"));
-    expect(text).toMatch(/vxlane udp .*300 sent = 294 received \+ 6 lost; noisy/);
+    expect(text).toMatch(/vxlane udp .*300 frames sent = 294 received \+ 6 lost; noisy/);
     expect(text).toMatch(/\(generator's ceiling\) +17\.5/);
     expect(text).toMatch(/\(generator's ceiling\) +absent: nothing generates here/);
     expect(text).toContain("MISSED  without a plot: vxlane udp at most 0.5 ms: is 1.00");
@@ -192,6 +193,7 @@ describe("forms", () => {
     expect(page).toContain(`absent: ${NO_OVS}`);
     expect(page).toContain("a &lt;b&gt;note&lt;/b&gt; &amp; more");
     expect(page).toContain("vxlane bench made --only encap-65536");
+    expect(page).toContain("Exponent of the growth (0 is constant, 1 linear): WebAssembly 0.00.");
     expect(page).toContain("0 of 1 floors");
     expect(page).not.toMatch(/<script|<link|src=|href="(?!#)|url\((?!#)|@import|NaN|undefined|#fe01/);
   });
@@ -204,6 +206,16 @@ describe("forms", () => {
     expect(page).not.toContain("<svg");
     expect(page).toContain("absent: needs root");
   });
+});
+
+test.each([
+  [1.5, 8, [1, 2, 5, 10]],
+  [1000, 1000, [1000, 2000]],
+  [0.03, 0.047, [0.02, 0.05]],
+  [1, 5, [1, 2, 5]],
+  [0.5, 2_000_000, [0.1, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000]],
+])("a logarithmic axis from %d to %d", (least, greatest, ticks) => {
+  expect(logTicks(least, greatest)).toEqual(ticks);
 });
 
 test.each([

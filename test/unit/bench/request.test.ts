@@ -5,10 +5,16 @@ import { describe, expect, test } from "vitest";
 import { checkNames, readRequest } from "../../../bench/request.js";
 import { Interrupted, minutes, runAll } from "../../../bench/runner.js";
 import type { Run, Suite } from "../../../bench/suite.js";
+import { SUITES } from "../../../bench/suites.js";
+import { SUITE_NAMES } from "../../../control/cli/commands/bench.js";
 import { NO_PLAN, newSuite } from "./made.js";
 
 const ALL = ["path", "ecmp"].map((name) => newSuite(name));
 const PATH = ALL[0] as Suite;
+
+test("the command line knows the suites", () => {
+  expect(SUITES.map(({ name }) => name)).toEqual(SUITE_NAMES);
+});
 
 describe("request", () => {
   test("no name: all suites; in their own order", () => {
