@@ -38,6 +38,7 @@ const MEANINGS = {
   ERR_NO_DAEMON: { exit: EXIT_NO_DAEMON, status: 503 },
   ERR_NOT_FOUND: { exit: EXIT_NOT_FOUND, status: 404 },
   ERR_CONFLICT: { exit: EXIT_CONFLICT, status: 409 },
+  ERR_PRECONDITION: { exit: EXIT_CONFLICT, status: 412 }, // If-Match or If-None-Match does not hold
   ERR_ALREADY_RUNNING: { exit: EXIT_CONFLICT, status: 409 },
   ERR_PRIVILEGE: { exit: EXIT_PRIVILEGE, status: 403 },
 } as const;

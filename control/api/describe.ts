@@ -27,8 +27,20 @@ export function describeNetwork(running: Running, network: Network) {
   };
 }
 
-export function describePort({ ports }: Running, { name, mac }: Port) {
+export function describePort(running: Running, port: Port) {
+  const device = running.ports.find(port.name);
+  const status = { state: device?.state ?? "down", queues: device?.tap.queueFds.length ?? 0 };
+  return { ...writtenPort(running, port), status };
+}
+
+/** What a PUT would write to change nothing. */
+export function writtenPort({ ports }: Running, { name, mac }: Port) {
   return { ...ports.find(name)?.config, name, mac: formatMac(mac) };
+}
+
+/** What a PUT would write to change nothing, but for the static entries, which have paths of their own. */
+export function writtenNetwork(running: Running, network: Network) {
+  return { ...changeOf(network.spec), ports: [...network.ports.values()].map((port) => writtenPort(running, port)) };
 }
 
 /** The entry of a MAC; undefined if there is none. @param text the MAC as it was asked for */

@@ -10,9 +10,11 @@ import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
 import type { Network } from "../tables/types.js";
 import { readEntries } from "./bulk.js";
+import { conditionOf } from "./conditions.js";
 import { describeEntry, describeTarget, kindOf } from "./describe.js";
 import { numericCursor, type Slice, sendList } from "./list.js";
 import { answerGone, answerPut, GONE, LARGE_BODY, PUT_ANSWERS } from "./networks.js";
+import { writableEntry } from "./read-only.js";
 import { type Query, type Route, route } from "./route.js";
 import { checkNetwork } from "./rules.js";
 import * as S from "./schemas.js";
@@ -131,6 +133,8 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
         summary: "Add or replace a static entry",
         description: "It takes the place of a learned entry too.",
         body: S.EntryBody,
+        writable: writableEntry,
+        isConditional: true,
         answers: PUT_ANSWERS,
         problems: [404, 409, 422],
       },
@@ -141,7 +145,14 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
         const draft = { vni, ports, fdb: [{ ...(call.body as object), mac }] };
         const rename = (path: string) => path.replace(/networks\[0\]\.fdb\[0\]\.?/g, "");
         const checked = checkNetwork(config, draft, rename);
-        const { created, changed } = await changes.putEntries(vni, checked.network.fdb);
+        const condition = conditionOf(call, `${mac} of network ${vni}`, () => {
+          const current = tables.networks.find(vni);
+          const entry = current && describeEntry(tables, current, mac, parseMac(mac) ?? new Uint8Array(6));
+          if (entry === undefined) return undefined;
+          const { age: _, ...written } = entry;
+          return written;
+        });
+        const { created, changed } = await changes.putEntries(vni, checked.network.fdb, condition);
         return answerPut(call, created > 0 ? "created" : changed > 0 ? "changed" : "unchanged", checked.warnings);
       },
     ),

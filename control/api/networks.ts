@@ -4,8 +4,10 @@ import { formatAddress } from "../address.js";
 import type { Changes, Outcome } from "../daemon/changes.js";
 import type { Running } from "../daemon/running.js";
 import { VxlaneError } from "../errors.js";
-import { describeNetwork, describePort } from "./describe.js";
+import { conditionOf, tagOf } from "./conditions.js";
+import { describeNetwork, describePort, writtenNetwork, writtenPort } from "./describe.js";
 import { byKey, numericCursor, sendList, textCursor } from "./list.js";
+import { writableNetwork, writablePort, writableVtep } from "./read-only.js";
 import { type Call, type Route, route } from "./route.js";
 import { checkNetwork, checkUnderlay } from "./rules.js";
 import * as S from "./schemas.js";
@@ -25,7 +27,7 @@ export const PUT_ANSWERS = {
   201: { description: "it was not there before", schema: S.PutAnswer },
 };
 export const GONE = { 204: { description: "it is gone" } };
-const one = (schema: object) => ({ 200: { description: "it", schema } });
+const one = (schema: object, hasTag = false) => ({ 200: { description: "it", schema, hasTag } });
 const many = (schema: object) => ({ 200: { description: "all, or a page", schema: S.listOf(schema) } });
 
 export function networkRoutes(running: Running): Route[] {
@@ -47,8 +49,15 @@ export function networkRoutes(running: Running): Route[] {
           }),
         ),
     ),
-    route("GET", NETWORK, { summary: "A network", answers: one(S.NetworkAnswer), problems: [404] }, ({ params }) =>
-      describeNetwork(running, networks.get(params.vni)),
+    route(
+      "GET",
+      NETWORK,
+      { summary: "A network", answers: one(S.NetworkAnswer, true), problems: [404] },
+      ({ params, reply }) => {
+        const network = networks.get(params.vni);
+        reply.header("etag", tagOf(writtenNetwork(running, network)));
+        return describeNetwork(running, network);
+      },
     ),
     route(
       "GET",
@@ -63,15 +72,21 @@ export function networkRoutes(running: Running): Route[] {
         return sendList(call, byKey(network.ports.keys(), textCursor(call.query), describe));
       },
     ),
-    route("GET", PORT, { summary: "A port", answers: one(S.PortAnswer), problems: [404] }, ({ params }) => {
-      const port = networks.get(params.vni).ports.get(params.name);
-      if (port === undefined) {
-        const owner = networks.byId(ports.find(params.name)?.network ?? 0);
-        const where = owner === undefined ? "" : `; network ${owner.spec.vni} has`;
-        throw new VxlaneError("ERR_NOT_FOUND", `network ${params.vni} has no port ${params.name}${where}`);
-      }
-      return describePort(running, port);
-    }),
+    route(
+      "GET",
+      PORT,
+      { summary: "A port", answers: one(S.PortAnswer, true), problems: [404] },
+      ({ params, reply }) => {
+        const port = networks.get(params.vni).ports.get(params.name);
+        if (port === undefined) {
+          const owner = networks.byId(ports.find(params.name)?.network ?? 0);
+          const where = owner === undefined ? "" : `; network ${owner.spec.vni} has`;
+          throw new VxlaneError("ERR_NOT_FOUND", `network ${params.vni} has no port ${params.name}${where}`);
+        }
+        reply.header("etag", tagOf(writtenPort(running, port)));
+        return describePort(running, port);
+      },
+    ),
     route(
       "GET",
       VTEPS,
@@ -117,6 +132,8 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         summary: "Add a network, or change it",
         description: "It happens whole or not at all; other networks do not notice.",
         body: S.NetworkBody,
+        writable: writableNetwork,
+        isConditional: true,
         bodyMax: LARGE_BODY,
         answers: PUT_ANSWERS,
         problems: [409, 413, 422],
@@ -130,12 +147,16 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         const { network, warnings } = checkNetwork(config, { ...body, vni, ports });
         if (network.mtu !== undefined) checkUnderlay(config, network);
         const { ports: wantedPorts, fdb, ...rest } = network;
-        const outcome = await changes.putNetwork({
+        const condition = conditionOf(call, `network ${vni}`, () => {
+          const current = tables.networks.find(vni);
+          return current && writtenNetwork(running, current);
+        });
+        const change = {
           ...rest,
           ...(body.ports === undefined ? {} : { ports: wantedPorts }),
           ...(body.fdb === undefined ? {} : { fdb }),
-        });
-        return answerPut(call, outcome, warnings);
+        };
+        return answerPut(call, await changes.putNetwork(change, condition), warnings);
       },
     ),
     route(
@@ -151,6 +172,8 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         summary: "Add a port",
         description: "Its interface is made, and up. What a port was made with, it keeps: another mac is a conflict.",
         body: S.PortBody,
+        writable: writablePort,
+        isConditional: true,
         answers: PUT_ANSWERS,
         problems: [404, 409, 413, 422],
       },
@@ -161,7 +184,11 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         const { network, warnings } = checkNetwork(config, draft, (path) =>
           path.replace(/networks\[0\]\.ports\[0\]\.?/g, ""),
         );
-        return answerPut(call, await changes.putPort(vni, network.ports[0]), warnings);
+        const condition = conditionOf(call, `port ${name} of network ${vni}`, () => {
+          const current = tables.networks.find(vni)?.ports.get(name);
+          return current && writtenPort(running, current);
+        });
+        return answerPut(call, await changes.putPort(vni, network.ports[0], condition), warnings);
       },
     ),
     route(
@@ -176,6 +203,8 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       {
         summary: "Add a VTEP to the flood list",
         body: S.VtepBody,
+        writable: writableVtep,
+        isConditional: true,
         answers: PUT_ANSWERS,
         problems: [404, 409, 422],
       },
@@ -186,7 +215,10 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
         const { warnings } = checkNetwork(config, draft, (path) =>
           path.replace("networks[0].flood.vteps[0]", "address"),
         );
-        return answerPut(call, await changes.putVtep(vni, address), warnings);
+        const condition = conditionOf(call, `VTEP ${address} of network ${vni}`, () => {
+          return floodList(running, vni).includes(address) ? { address } : undefined;
+        });
+        return answerPut(call, await changes.putVtep(vni, address, condition), warnings);
       },
     ),
     route(

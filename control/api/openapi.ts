@@ -12,6 +12,7 @@ const JSON_BODY = "application/json";
 const PROBLEMS: Readonly<Record<number, string>> = {
   400: "the request is not well-formed: its path, its query, its JSON",
   404: "there is no such thing",
+  412: "what If-Match or If-None-Match asks for is not so",
   409: "it does not go together with what is there",
   413: "the body is too large",
   422: "the body is well-formed, and wrong; every mistake is named",
@@ -53,8 +54,9 @@ export function makeDocument(routes: readonly Route[]): object {
 }
 
 function operation(each: Route): object {
-  const { method, path, summary, description, body, answers, isList } = each;
-  const parameters = [...pathParameters(path), ...queryParameters(each)];
+  const { method, path, summary, description, body, answers, isList, isConditional } = each;
+  const parameters = [...pathParameters(path), ...queryParameters(each), ...(isConditional ? CONDITIONS : [])];
+  const problems = [400, ...(each.problems ?? []), ...(isConditional ? [412] : [])];
   return {
     operationId: `${method.toLowerCase()}${path.replace("/v1", "").replace(/[^a-z]+(\w?)/gi, (_, letter: string) => letter.toUpperCase())}`,
     summary,
@@ -63,11 +65,22 @@ function operation(each: Route): object {
     ...(body === undefined ? {} : { requestBody: requestBody(each, body) }),
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer, isList)])),
-      ...Object.fromEntries([400, ...(each.problems ?? [])].map((status) => [status, problem(PROBLEMS[status])])),
+      ...Object.fromEntries(problems.map((status) => [status, problem(PROBLEMS[status])])),
       default: problem("what else may go wrong: a table is full (507), the host refuses (403, 504)"),
     },
   };
 }
+
+/** RFC 9110 section 13.1. */
+const CONDITIONS = [
+  { name: "If-None-Match", in: "header", description: "`*`: only if it is not there", schema: { type: "string" } },
+  {
+    name: "If-Match",
+    in: "header",
+    description: "an ETag of a GET: only if it is still so; `*`: only if it is there",
+    schema: { type: "string" },
+  },
+];
 
 function pathParameters(path: string): object[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => {
@@ -91,10 +104,11 @@ function requestBody({ takesLines }: Route, body: object): object {
   return { required: "type" in body && body.type === "array", content };
 }
 
-function response({ description, schema }: RouteAnswer, isList = false): object {
+function response({ description, schema, hasTag }: RouteAnswer, isList = false): object {
   if (schema === undefined) return { description };
   const content: Record<string, object> = { [JSON_BODY]: { schema: withReferences(schema) } };
-  if (!isList) return { description, content };
+  const etag = { description: "of what a PUT may write", schema: { type: "string" } };
+  if (!isList) return { description, ...(hasTag ? { headers: { ETag: etag } } : {}), content };
   if ("items" in schema) content[NDJSON] = { schema: withReferences(schema.items) };
   const link = { description: '`<…>; rel="next"`, if there is another page', schema: { type: "string" } };
   return { description, headers: { Link: link }, content };

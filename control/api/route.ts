@@ -38,6 +38,7 @@ export interface RouteAnswer {
   readonly description: string;
   /** Absent: no body. */
   readonly schema?: object;
+  readonly hasTag?: boolean;
 }
 
 export interface RouteShape {
@@ -46,6 +47,10 @@ export interface RouteShape {
   /** Schemas of the parameters that a query may have. */
   readonly query?: Readonly<Record<string, object>>;
   readonly body?: object;
+  /** Leaves out what only GET tells, before the body is checked. */
+  readonly writable?: (body: unknown, params: Readonly<Record<string, string | number>>) => unknown;
+  /** It heeds If-None-Match and If-Match. */
+  readonly isConditional?: boolean;
   /** Bytes; default: the server's. */
   readonly bodyMax?: number;
   /** The body may come as NDJSON too: one item of the list a line. */
@@ -76,7 +81,7 @@ export function route<const P extends string>(
 }
 
 export function addRoutes(app: FastifyInstance, routes: readonly Route[]): void {
-  for (const { method, path, body, bodyMax, takesLines, query = {}, handle } of routes) {
+  for (const { method, path, body, bodyMax, takesLines, writable, query = {}, handle } of routes) {
     const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const querySchema = { type: "object", properties: query, additionalProperties: false };
     app.route({
@@ -84,10 +89,12 @@ export function addRoutes(app: FastifyInstance, routes: readonly Route[]): void 
       url: path.replace(/\{(\w+)\}/g, ":$1"),
       ...(bodyMax === undefined ? {} : { bodyLimit: bodyMax }),
       handler: async (request, reply) => {
+        const params = readParams(names, request.params as Record<string, string>);
+        const sent = writable === undefined ? request.body : writable(request.body, params);
         const call = {
-          params: readParams(names, request.params as Record<string, string>),
+          params,
           query: readQuery(querySchema, request.query as Record<string, unknown>),
-          body: takesLines ? request.body : readBody(body, request.body),
+          body: takesLines ? sent : readBody(body, sent),
           request,
           reply,
         };
@@ -99,7 +106,10 @@ export function addRoutes(app: FastifyInstance, routes: readonly Route[]): void 
 }
 
 /** @throws ERR_USAGE */
-function readParams(names: readonly string[], texts: Readonly<Record<string, string>>): Record<string, unknown> {
+function readParams(
+  names: readonly string[],
+  texts: Readonly<Record<string, string>>,
+): Record<string, string | number> {
   return Object.fromEntries(names.map((name) => [name, readParam(name, texts[name] ?? "")]));
 }
 

@@ -7,7 +7,7 @@
 //   GET    /v1/networks/{vni}                         { vni, name, mtu, learning, ageing, innerVlan, flood, allow?, ports, fdb: { learned, static } }
 //   PUT    /v1/networks/{vni}                         the config's network without vni; ports and fdb absent: those that are there stay
 //   DELETE /v1/networks/{vni}
-//   GET    /v1/networks/{vni}/ports                   list of { name, driver, queues, mac, persistent }
+//   GET    /v1/networks/{vni}/ports                   list of { name, driver, queues, mac, persistent, status: { state, queues } }
 //   GET    /v1/networks/{vni}/ports/{name}
 //   PUT    /v1/networks/{vni}/ports/{name}            the config's port without name: { driver?, queues?, mac?, persistent? }
 //   DELETE /v1/networks/{vni}/ports/{name}
@@ -27,7 +27,8 @@
 //   DELETE /v1/networks/{vni}/fdb/{mac}               learned or static; 409 for a port's own MAC
 //   GET    /v1/openapi.json
 //
-// A PUT answers { result }: 201 created, 200 changed or unchanged. A DELETE answers 204, or 404. A list is an array;
+// A PUT takes what the GET of the same path answers; with If-None-Match or If-Match it is conditional (conditions.ts). It
+// answers { result }: 201 created, 200 changed or unchanged. A DELETE answers 204, or 404. A list is an array;
 // with ?limit= it comes in pages, the next one named by the header `link: <…>; rel="next"`; with `accept:
 // application/x-ndjson` it is one object a line. Errors are problem details, application/problem+json (problem.ts).
 

@@ -28,6 +28,7 @@ function without<P extends object, K extends keyof P>(properties: P, key: K): Om
   return rest;
 }
 
+const readOnly = <const S extends object>(schema: S) => ({ ...schema, readOnly: true });
 const text = (description: string) => ({ type: "string", description });
 const count = (description: string) => ({ type: "integer", minimum: 0, description });
 export const listOf = (items: object) => ({ type: "array", items });
@@ -62,9 +63,12 @@ export const FDB_FILTER = {
 /* Bodies. */
 export const NetworkBody = optional(
   without(Network.properties, "vni"),
-  "The config's network without its vni. The network becomes what is said here; a key that is absent has its default, but for ports and fdb: absent, they stay as they are, and present, they are all that stays.",
+  "The config's network without its vni. The network becomes what is said here; a key that is absent has its default, but for ports and fdb: absent, they stay as they are, and present, they are all that stays. What GET answers may be sent back: the counts of fdb and the status of ports are left out.",
 );
-export const PortBody = optional(without(Port.properties, "name"), "The config's port without its name.");
+export const PortBody = optional(
+  without(Port.properties, "name"),
+  "The config's port without its name. What GET answers may be sent back: its status is left out.",
+);
 export const VtepBody = optional({}, "Nothing: the path says it all.");
 export const EntryBody = optional(
   without(StaticEntry.properties, "mac"),
@@ -95,16 +99,29 @@ export const BulkAnswer = map(
 );
 export const FlushAnswer = map({ removed: count("entries that went") }, ["removed"]);
 
+const PortStatus = map(
+  {
+    state: { enum: ["up", "down"], description: "of the interface; down too if somebody has deleted it" },
+    queues: count("that it has"),
+  },
+  ["state", "queues"],
+);
 export const PortAnswer = map(
-  { ...Port.properties, mac: { ...Port.properties.mac, description: "of the interface" } },
-  ["name", "mac"],
+  {
+    ...Port.properties,
+    mac: { ...Port.properties.mac, description: "of the interface" },
+    status: readOnly(PortStatus),
+  },
+  ["name", "mac", "status"],
 );
 export const NetworkAnswer = map(
   {
     ...Network.properties,
     ageing: count("seconds; 0: for ever"),
     ports: listOf(PortAnswer),
-    fdb: map({ learned: count("entries"), static: count("entries, ports' own included") }, ["learned", "static"]),
+    fdb: readOnly(
+      map({ learned: count("entries"), static: count("entries, ports' own included") }, ["learned", "static"]),
+    ),
   },
   ["vni", "name", "mtu", "learning", "ageing", "innerVlan", "flood", "ports", "fdb"],
 );

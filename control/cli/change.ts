@@ -41,10 +41,12 @@ export async function add(
   isJson: true | undefined,
   hint = "",
 ): Promise<void> {
-  if ((await api.find(subject.path)) !== undefined) {
-    throw new VxlaneError("ERR_CONFLICT", `${subject.what} is there already${hint}`);
+  try {
+    tell(subject, await api.add<ChangeAnswer>(subject.path, body), isJson);
+  } catch (error) {
+    if (!(error instanceof VxlaneError && error.code === "ERR_PRECONDITION")) throw error;
+    throw new VxlaneError("ERR_CONFLICT", `${subject.what} is there already${hint}`, { cause: error });
   }
-  tell(subject, await api.add<ChangeAnswer>(subject.path, body), isJson);
 }
 
 export async function replace(api: Api, subject: Subject, body: object, isJson: true | undefined): Promise<void> {

@@ -65,7 +65,7 @@ export class Api {
     return parse(await text(await this.#open({ method: "PUT", path, body })));
   }
 
-  /** As `put`, of something that is not there yet. @throws ERR_CONFLICT */
+  /** As `put`, of something that is not there yet. @throws ERR_PRECONDITION */
   async add<T>(path: string, body: object): Promise<T> {
     // RFC 9110 section 13.1.2
     return parse(await text(await this.#open({ method: "PUT", path, body, headers: { "if-none-match": "*" } })));
@@ -146,7 +146,11 @@ async function* chunks(answer: IncomingMessage): AsyncGenerator<string> {
 
 /** An answer without content has nothing to say but that it was done. */
 function parse<T>(body: string): T {
-  return readJson(() => JSON.parse(body === "" ? "{}" : body) as T);
+  return readJson(() => {
+    const value: unknown = JSON.parse(body === "" ? "{}" : body);
+    if (typeof value !== "object" || value === null) throw new SyntaxError(`an answer of vxlane is no ${typeof value}`);
+    return value as T;
+  });
 }
 
 function readJson<T>(read: () => T): T {

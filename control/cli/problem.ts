@@ -13,7 +13,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: "ERR_PRIVILEGE",
   404: "ERR_NOT_FOUND",
   409: "ERR_CONFLICT",
-  412: "ERR_CONFLICT",
+  412: "ERR_PRECONDITION",
   413: "ERR_USAGE",
   415: "ERR_USAGE",
   422: "ERR_CONFIG",

@@ -20,6 +20,11 @@ import type { PortDevices } from "./port-devices.js";
 
 export type Outcome = "created" | "changed" | "unchanged";
 
+/** Asked when the change has its turn; throws if it is not to happen. */
+export type Condition = () => void;
+
+const ALWAYS: Condition = () => {};
+
 export class Changes {
   readonly #tables: Tables;
   readonly #overlay: Overlay;
@@ -34,8 +39,9 @@ export class Changes {
   }
 
   /** Adds a network, or makes it what `change` says. @throws ERR_CONFLICT, ERR_LIMIT, ERR_HOST_INTERFACE, ERR_PRIVILEGE */
-  putNetwork(change: NetworkChange): Promise<Outcome> {
+  putNetwork(change: NetworkChange, condition = ALWAYS): Promise<Outcome> {
     return this.#next(async () => {
+      condition();
       const network = this.#tables.networks.find(change.vni);
       if (network === undefined) {
         await this.#withDevices(() =>
@@ -54,8 +60,9 @@ export class Changes {
   }
 
   /** @throws ERR_NOT_FOUND, ERR_CONFLICT, ERR_LIMIT, ERR_HOST_INTERFACE, ERR_PRIVILEGE */
-  putPort(vni: number, config: PortConfig): Promise<Outcome> {
+  putPort(vni: number, config: PortConfig, condition = ALWAYS): Promise<Outcome> {
     return this.#next(async () => {
+      condition();
       const isNew = await this.#withDevices(() => this.#overlay.putPort(vni, config));
       return isNew ? "created" : "unchanged";
     });
@@ -67,8 +74,11 @@ export class Changes {
   }
 
   /** Adds a VTEP to a network's flood list. @throws ERR_NOT_FOUND, ERR_CONFLICT, ERR_LIMIT */
-  putVtep(vni: number, address: string): Promise<Outcome> {
-    return this.#next(async () => (this.#tables.networks.addVtep(vni, bytesOf(address)) ? "created" : "unchanged"));
+  putVtep(vni: number, address: string, condition = ALWAYS): Promise<Outcome> {
+    return this.#next(async () => {
+      condition();
+      return this.#tables.networks.addVtep(vni, bytesOf(address)) ? "created" : "unchanged";
+    });
   }
 
   /** @throws ERR_NOT_FOUND, ERR_CONFLICT */
@@ -77,8 +87,11 @@ export class Changes {
   }
 
   /** Adds or replaces static entries, all or none. @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT */
-  putEntries(vni: number, entries: readonly StaticEntry[]): Promise<StaticCounts> {
-    return this.#next(async () => this.#tables.statics.apply(vni, staticChanges(entries)));
+  putEntries(vni: number, entries: readonly StaticEntry[], condition = ALWAYS): Promise<StaticCounts> {
+    return this.#next(async () => {
+      condition();
+      return this.#tables.statics.apply(vni, staticChanges(entries));
+    });
   }
 
   /** Removes an entry, learned or static. @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC */

@@ -35,7 +35,16 @@ describe("a network", () => {
       ...body,
       vni: 100,
       ageing: 60,
-      ports: [{ name: "blue0", driver: "tap", queues: "auto", mac: OURS, persistent: false }],
+      ports: [
+        {
+          name: "blue0",
+          driver: "tap",
+          queues: "auto",
+          mac: OURS,
+          persistent: false,
+          status: { state: "up", queues: 2 },
+        },
+      ],
       fdb: { learned: 0, static: 2 },
     });
     expect(api.devices.open.get("blue0")).toMatchObject({ mac: OURS, mtu: 1400, queues: 2 });
@@ -207,7 +216,7 @@ describe("ports", () => {
     expect(api.devices.open.get("p")).toMatchObject({ mac: OURS, queues: 1, mtu: 1400 });
     expect((await api.put(`${BLUE}/ports/p`, { mac: OURS, queues: 1 })).body).toEqual({ result: "unchanged" });
     expect((await api.get(`${BLUE}/ports`)).body).toEqual([
-      { name: "p", driver: "tap", queues: 1, mac: OURS, persistent: false },
+      { name: "p", driver: "tap", queues: 1, mac: OURS, persistent: false, status: { state: "up", queues: 1 } },
     ]);
     expect((await api.get(`${BLUE}/ports/p`)).body).toMatchObject({ name: "p", mac: OURS });
     expect((await api.delete(`${BLUE}/ports/p`)).status).toBe(204);

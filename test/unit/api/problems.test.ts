@@ -17,7 +17,7 @@ beforeEach(async () => {
 describe("a body", () => {
   it.each([
     ["an unknown key", { learnin: true }, "ERR_CONFIG_KEY_UNKNOWN", { path: "learnin", suggestion: "learning" }],
-    ["the VNI, which the path says", { vni: 100 }, "ERR_CONFIG_KEY_UNKNOWN", { path: "vni" }],
+    ["another VNI than the path says", { vni: 101 }, "ERR_CONFIG_REFERENCE", { path: "vni", value: "101" }],
     ["a wrong type", { mtu: "1400" }, "ERR_CONFIG_VALUE", { path: "mtu", suggestion: "1400" }],
     ["a value out of range", { mtu: 5 }, "ERR_CONFIG_VALUE", { path: "mtu", value: "5", suggestion: "68" }],
     [

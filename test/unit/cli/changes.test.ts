@@ -139,10 +139,12 @@ describe("exit codes", () => {
     ["port add 100 blue0", `${network}/ports/blue0`, "port blue0 of network 100"],
     ["vtep add 100 10.99.0.2", `${network}/vteps/10.99.0.2`, "VTEP 10.99.0.2 of network 100"],
     [`fdb add 100 ${MAC} --port blue0`, `${network}/fdb/${MAC}`, `${MAC} of network 100`],
-  ])("%s of what is there: 5, and nothing is sent", async (command, path, what) => {
-    const { socket, changes } = await daemon({ ...answers, [path]: {} });
+  ])("%s of what is there: 5, and nothing is changed", async (command, path, what) => {
+    const refusal = problem(412, "ERR_PRECONDITION", `${what} is there already`);
+    const { socket, calls, changes } = await daemon({ ...answers, [`PUT ${path}`]: refusal });
     const { code, stdout, stderr } = await vxlane(...command.split(" "), "--socket", socket);
-    expect({ code, stdout, changes }).toEqual({ code: 5, stdout: "", changes: [] });
+    expect({ code, stdout, calls }).toEqual({ code: 5, stdout: "", calls: [`PUT ${path}`] });
+    expect(changes).toMatchObject([{ isNew: true }]);
     expect(stderr).toMatch(new RegExp(`^vxlane: ${what} is there already[^\n]*\n$`));
   });
 
@@ -154,7 +156,7 @@ describe("exit codes", () => {
     expect(await vxlane(...command.split(" "), "--socket", socket)).toEqual({
       code: 5,
       stdout: "",
-      stderr: "vxlane: it is there\n",
+      stderr: expect.stringMatching(/^vxlane: .* is there already\n$/),
     });
   });
 
