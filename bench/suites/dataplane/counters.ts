@@ -53,10 +53,10 @@ function declare({ run }: Bench, stem: string, direction: string, what: (typeof 
   });
 }
 
-function refuse({ run }: Bench, measures: readonly Measure[], reason: string): void {
+function refuse(bench: Bench, measures: readonly Measure[], reason: string): void {
   for (const measure of measures) {
     for (const contender of [WASM, TWIN]) {
-      if (run.wantsPeer(contender)) measure.absent(contender, reason);
+      if (bench.wantsPeer(contender)) measure.absent(contender, reason);
     }
   }
 }

@@ -22,6 +22,9 @@ export interface Scenario {
   run(bench: Bench): Promise<void>;
 }
 
+/** As `--peers` names it. */
+export const VXLANE = "vxlane";
+
 export const DIRECTIONS = ["encap", "decap"] as const;
 
 /** Our choice: the FDB of those who do not measure its size. */
@@ -53,14 +56,19 @@ export class Bench {
   /** Those that are there and wanted. */
   contenders(world: World): Contender[] {
     const contenders: Contender[] = [];
-    if (this.run.wantsPeer(WASM)) contenders.push(wasmContender(world));
-    if (this.run.wantsPeer(TWIN) && this.library !== undefined) contenders.push(twinContender(this.library, world));
+    if (this.wantsPeer(WASM)) contenders.push(wasmContender(world));
+    if (this.wantsPeer(TWIN) && this.library !== undefined) contenders.push(twinContender(this.library, world));
     return contenders;
+  }
+
+  /** WebAssembly is what vxlane is here: who wants the one by name wants the other. */
+  wantsPeer(contender: string): boolean {
+    return this.run.wantsPeer(contender) || (contender === WASM && this.run.wantsPeer(VXLANE));
   }
 
   /** Gives the twin's reason in measures that it cannot take part in. */
   excuse(measures: readonly Measure[]): void {
-    if (this.library !== undefined || !this.run.wantsPeer(TWIN)) return;
+    if (this.library !== undefined || !this.wantsPeer(TWIN)) return;
     for (const measure of measures) measure.absent(TWIN, this.missing);
   }
 

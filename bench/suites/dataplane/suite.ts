@@ -13,7 +13,7 @@ import { hash } from "./hash.js";
 import { TWIN, WASM } from "./rig/contender.js";
 import { RUN } from "./rig/frames.js";
 import { tryTwin, twinMissing } from "./rig/twin.js";
-import { Bench, type Scenario } from "./scenario.js";
+import { Bench, type Scenario, VXLANE } from "./scenario.js";
 import { segmentation } from "./segmentation.js";
 import { walks } from "./walks.js";
 import { workers } from "./workers.js";
@@ -49,7 +49,7 @@ function plan(settings: Settings): Plan {
     seconds: COMPILING_SECONDS + parts.reduce((sum, { seconds }) => sum + seconds, 0),
     missing: missing === undefined ? [] : [missing],
     ids: parts.flatMap(({ ids }) => ids),
-    peers: [WASM, TWIN],
+    peers: [WASM, TWIN, VXLANE],
   };
 }
 

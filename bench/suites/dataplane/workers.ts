@@ -86,7 +86,7 @@ async function measureCount(
     run.floor({ measure: scaling, contender: WASM, of: "value", relation: "at least", limit: TWO_WORKERS_MIN });
   }
   for (const contender of [WASM, TWIN]) {
-    if (!run.wantsPeer(contender) || (contender === TWIN && library === undefined)) continue;
+    if (!bench.wantsPeer(contender) || (contender === TWIN && library === undefined)) continue;
     const job = { module, world, library: contender === TWIN ? library : undefined, direction, workers: count };
     for (let round = 0; round < settings.rounds; round++) {
       const { solo, all } = await oneAndAll(run, job);

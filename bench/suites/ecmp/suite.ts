@@ -42,6 +42,7 @@ function plan(settings: Settings): Plan {
 async function run(run: Run): Promise<void> {
   const all = [perfect, await vxlane(await compileDataplane()), linux, ovs];
   const choosers = all.filter(({ name }) => run.wantsPeer(name));
+  if (choosers.length === 0) return;
   const breath = (): Promise<void> => breathe();
   const loads = await measureFullest(run, choosers, breath);
   const chi = await measureSpread(run, choosers, breath);
@@ -59,13 +60,15 @@ async function run(run: Run): Promise<void> {
 }
 
 function sayLoads(run: Run, choosers: readonly Chooser[], measure: Measure | undefined): void {
-  const values = choosers.flatMap(({ name }) => {
+  const own = measure?.value(VXLANE);
+  if (own === undefined) return;
+  const others = choosers.flatMap(({ name }) => {
     const value = measure?.value(name);
-    return value === undefined ? [] : [`${value.median.toFixed(2)} with ${name}`];
+    return name === VXLANE || value === undefined ? [] : [`${name} ${value.median.toFixed(2)}`];
   });
-  if (values.length === 0) return;
   const where = `${HEADLINE_FLOWS} flows over ${HEADLINE_PATHS} equal-cost paths`;
-  run.headline(`${where}: the fullest carries ${values.join(", ")} times its fair share`);
+  const words = `the fullest carries ${own.median.toFixed(2)} times its fair share with vxlane`;
+  run.headline(`${where}: ${[words, ...others].join(", ")}`);
 }
 
 function sayChi(run: Run, measures: readonly Measure[]): void {

@@ -29,10 +29,12 @@ export function rows({ quick }: Pick<Settings, "quick">): Row[] {
 }
 
 export function compute(run: Run): void {
+  const ways = WAYS.filter((name) => run.wantsPeer(name));
   for (const { options, of } of rows(run.settings)) {
     const measure = run.measure(options);
-    for (const way of WAYS.filter((name) => run.wantsPeer(name))) measure.add(way, 0, of(way));
+    for (const way of ways) measure.add(way, 0, of(way));
   }
+  if (ways.length === 0) return;
   sayMtu(run);
   for (const frame of HEADLINE_FRAMES) sayLine(run, frame);
   run.note("computed rows: frames as in RFC 2544, Ethernet header to FCS; on the wire: with preamble (8) and gap (12)");
