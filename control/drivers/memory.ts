@@ -2,14 +2,23 @@
 // the same way through descriptors and buffers as with a real driver, and a send can be made to fail.
 
 import {
+  DESC_CHAIN,
   DESC_DROP,
+  DESC_FLAG_CHAINED,
+  DESC_FLAGS,
   DESC_HEADER_LEN,
   DESC_HEADER_PTR,
   DESC_PAYLOAD_LEN,
   DESC_PAYLOAD_PTR,
+  DESC_PIECE_COUNT,
+  DESC_PIECES,
+  DESC_SEGMENTS,
   DESC_TARGET,
+  DESC_TRAIN_SIZE,
   DESC_VIRTIO,
+  PIECE_SIZE,
   SEND_OK,
+  SYSTEM_BASE,
   VIRTIO_LEN,
 } from "../../dataplane-wasm/layout.js";
 import { parseAddress } from "../address.js";
@@ -33,9 +42,12 @@ export interface SentToPort {
 export interface SentToUnderlay {
   /** VTEP id. */
   readonly target: number;
-  /** From the outer Ethernet header to the tunnel header. */
+  /** From the outer Ethernet header to the tunnel header; of a train to the UDP header. */
   readonly header: Uint8Array;
+  /** Of a train its datagrams, from the first tunnel header on. */
   readonly payload: Uint8Array;
+  /** Bytes of each datagram of a train, 0: it is one datagram. */
+  readonly trainSize: number;
 }
 
 /** A datagram as a UDP socket would hand it over. */
@@ -80,11 +92,29 @@ class MemoryDriver {
     return this.memory.u8.slice(ptr, ptr + length);
   }
 
-  /** Takes the hook's answer into the descriptor. */
-  protected passes(output: number, index: number): boolean {
+  protected half(ptr: number): number {
+    return this.memory.u16[ptr >>> 1];
+  }
+
+  /** What output `index` and the members of its chain leave as; undefined: it has left with an earlier one, or the hook says no. */
+  protected leaves(index: number): Uint8Array | undefined {
+    const output = outputPtr(this.worker, index);
+    if ((this.half(output + DESC_FLAGS) & DESC_FLAG_CHAINED) !== 0) return undefined;
     const result = this.onSend(index, this.word(output + DESC_TARGET));
-    this.memory.u8[output + DESC_DROP] = result;
-    return result === SEND_OK;
+    for (let member = index + 1; member !== 0; ) {
+      const descriptor = outputPtr(this.worker, member - 1);
+      this.memory.u8[descriptor + DESC_DROP] = result;
+      member = this.half(descriptor + DESC_CHAIN);
+    }
+    if (result !== SEND_OK) return undefined;
+    const first = this.word(output + DESC_PIECES);
+    if (first === 0) return this.copy(this.word(output + DESC_PAYLOAD_PTR), this.word(output + DESC_PAYLOAD_LEN));
+    const { u64 } = this.memory;
+    const pieces = Array.from({ length: this.half(output + DESC_PIECE_COUNT) }, (_, n) => {
+      const piece = first + n * PIECE_SIZE;
+      return this.copy(Number(u64[piece >>> 3] - u64[SYSTEM_BASE >>> 3]), this.word(piece + 8));
+    });
+    return Buffer.concat(pieces);
   }
 }
 
@@ -115,8 +145,8 @@ export class MemoryPorts extends MemoryDriver implements PortDriver {
   send(port: number, first: number, count: number): void {
     for (let i = first; i < first + count; i++) {
       const output = outputPtr(this.worker, i);
-      if (!this.passes(output, i)) continue;
-      const frame = this.copy(this.word(output + DESC_PAYLOAD_PTR), this.word(output + DESC_PAYLOAD_LEN));
+      const frame = this.leaves(i);
+      if (frame === undefined) continue;
       this.sent.push({ port, virtio: this.copy(output + DESC_VIRTIO, VIRTIO_LEN), frame });
     }
   }
@@ -154,12 +184,14 @@ export class MemoryUnderlay extends MemoryDriver implements UnderlayDriver {
   send(first: number, count: number): void {
     for (let i = first; i < first + count; i++) {
       const output = outputPtr(this.worker, i);
-      if (!this.passes(output, i)) continue;
-      this.sent.push({
-        target: this.word(output + DESC_TARGET),
-        header: this.copy(this.word(output + DESC_HEADER_PTR), this.word(output + DESC_HEADER_LEN)),
-        payload: this.copy(this.word(output + DESC_PAYLOAD_PTR), this.word(output + DESC_PAYLOAD_LEN)),
-      });
+      const payload = this.leaves(i);
+      if (payload === undefined) continue;
+      const trainSize = this.half(output + DESC_TRAIN_SIZE);
+      // Of a chain whose head was one datagram, the tunnel header is in the pieces, too.
+      const isChain = this.word(output + DESC_PIECES) !== 0 && this.half(output + DESC_SEGMENTS) === 1;
+      const headerLen = this.word(output + DESC_HEADER_LEN) - (isChain ? VXLAN_LEN : 0);
+      const header = this.copy(this.word(output + DESC_HEADER_PTR), headerLen);
+      this.sent.push({ target: this.word(output + DESC_TARGET), header, payload, trainSize });
     }
   }
 }

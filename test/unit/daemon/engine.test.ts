@@ -69,6 +69,24 @@ describe("a turn", () => {
     expect(counter(L.COUNTER_FRAMES_ENCAP) + counter(L.COUNTER_LOCAL)).toBe(BATCH);
   });
 
+  it("sends equal frames for one VTEP as trains, and counts each of them", () => {
+    const { engine, ports, underlay, memory } = fixture;
+    fixture.tables.networks.replace(spec(100, { vteps: ["10.0.0.2"] }));
+    memory.u32[L.SYSTEM_OFFLOADS / 4] = L.OFFLOAD_UDP_SEGMENT;
+    for (let n = 0; n < 100; n++) ports.inject(port, frame(OURS, BROADCAST, n));
+    const size = 8 + frame(OURS, BROADCAST).length;
+    underlay.onSend = () => (underlay.sent.length === 0 ? L.SEND_OK : L.SEND_FULL);
+    engine.servePort(port);
+    expect(underlay.sent.map(({ trainSize, payload }) => [trainSize, payload.length])).toEqual([[size, 64 * size]]);
+    const marks = Array.from({ length: 64 }, (_, n) => underlay.sent[0].payload[n * size + 8 + 20]);
+    expect(marks).toEqual(Array.from({ length: 64 }, (_, n) => n));
+    const vtep = fixture.tables.vteps.find(address("10.0.0.2"));
+    const ofVtep = (offset: number) => fixture.tables.counters.vtep(vtep, offset);
+    expect(ofVtep(L.VTEP_COUNTER_FRAMES_ENCAP)).toBe(64);
+    expect(ofVtep(L.VTEP_COUNTER_DROPS_ENCAP)).toBe(36);
+    expect(counter(L.COUNTER_RECEIVED_ENCAP)).toBe(100);
+  });
+
   it("counts what a driver could not send", () => {
     const { engine, ports, underlay } = fixture;
     underlay.onSend = () => L.SEND_FULL;

@@ -8,6 +8,7 @@ import { vxlan } from "../../oracle/decap.js";
 import { Engine } from "../../support/engine.js";
 import { frameOfLength } from "../../support/flows.js";
 import { drainEvents, readCounters, readFdb } from "../../support/readings.js";
+import { plainSuper } from "../../support/super.js";
 import { BROADCAST, HOST_A, HOST_B, HOST_FAR, macKey, pointToPoint } from "../../support/worlds.js";
 
 const FROM = "10.99.0.2";
@@ -82,6 +83,22 @@ describe("the trace slot", () => {
     expect(readFdb(engine)).toEqual(before);
     expect(readCounters(engine)).toEqual({});
     expect(drainEvents(engine)).toEqual([]);
+  });
+
+  it("follows a super-frame to its end, and counts none of its segments", () => {
+    for (const offloads of [0, L.OFFLOAD_UDP_SEGMENT]) {
+      engine.view.setUint32(L.SYSTEM_OFFLOADS, offloads, true);
+      for (const [dst, expected] of [
+        [HOST_FAR, "unicast None entry 1"],
+        [BROADCAST, "flood None entry 0"],
+      ]) {
+        const { frame, virtio } = plainSuper(dst, HOST_A, 60_000, 100);
+        engine.place(0, { attachment: 1, bytes: frame, virtio }, 0);
+        engine.run("encap", 1);
+        expect(verdict()).toBe(expected);
+      }
+    }
+    expect(readCounters(engine)).toEqual({});
   });
 
   it("refreshes no stamp of a learned entry", async () => {

@@ -120,8 +120,8 @@ describe("underlay", () => {
     underlay.onSend = (index) => (index === 2 ? SEND_TOO_BIG : SEND_OK);
     underlay.send(0, 3);
     expect(underlay.sent).toEqual([
-      { target: 3, header: filler(50, 2), payload: filler(60, 1) },
-      { target: 4, header: filler(70, 4), payload: filler(61, 3) },
+      { target: 3, header: filler(50, 2), payload: filler(60, 1), trainSize: 0 },
+      { target: 4, header: filler(70, 4), payload: filler(61, 3), trainSize: 0 },
     ]);
     expect(drops(memory, worker, 0, 3)).toEqual([SEND_OK, SEND_OK, SEND_TOO_BIG]);
   });
