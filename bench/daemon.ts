@@ -20,6 +20,8 @@ export interface Daemon {
   readonly socket: string;
   /** From the start of the process to its ready line. */
   readonly readyMs: number;
+  /** How it ended, if it has. */
+  ended(): string | undefined;
   stop(): Promise<Stopped>;
 }
 
@@ -72,5 +74,9 @@ export async function startDaemon(
     });
   });
   if (child.pid === undefined) throw new Error("vxlane run has no pid");
-  return { pid: child.pid, socket, readyMs: performance.now() - startedAt, stop: () => stop(child) };
+  const ended = (): string | undefined => {
+    const how = child.exitCode ?? child.signalCode;
+    return how === null ? undefined : `vxlane run ended with ${how}`;
+  };
+  return { pid: child.pid, socket, readyMs: performance.now() - startedAt, ended, stop: () => stop(child) };
 }

@@ -12,6 +12,11 @@ import type { Run } from "./suite.js";
 
 const execFileAsync = promisify(execFile);
 
+/** Where Debian keeps root's programs; a PATH from `su` lacks them. */
+const ROOTS_FOLDERS = ["/usr/sbin", "/sbin"];
+const FOLDERS = [...(process.env.PATH ?? "").split(":"), ...ROOTS_FOLDERS];
+const ENV = { ...process.env, PATH: FOLDERS.join(":") };
+
 /** USER_HZ: what /proc counts CPU time in. It is 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
@@ -23,7 +28,12 @@ export async function command(
   signal?: AbortSignal,
 ): Promise<string> {
   try {
-    const { stdout } = await execFileAsync(file, [...args], { timeout: timeoutMs, signal, maxBuffer: 1 << 26 });
+    const { stdout } = await execFileAsync(file, [...args], {
+      timeout: timeoutMs,
+      signal,
+      maxBuffer: 1 << 26,
+      env: ENV,
+    });
     return stdout;
   } catch (error) {
     const { stderr, stdout, killed } = error as { stderr?: string; stdout?: string; killed?: boolean };
@@ -36,9 +46,9 @@ export function ip(...args: string[]): Promise<string> {
   return command("ip", args);
 }
 
-/** Whether a program is in the PATH (or where Debian keeps root's). */
+/** Whether a program is where those that run here are looked for. */
 export function hasProgram(name: string): boolean {
-  return [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"].some((folder) => {
+  return FOLDERS.some((folder) => {
     try {
       accessSync(join(folder, name), constants.X_OK);
       return true;
@@ -72,7 +82,7 @@ export function spawnIn(
   args: readonly string[],
   stdio: ("ignore" | "pipe")[] = ["ignore", "ignore", "ignore"],
 ): ChildProcess {
-  const child = spawn("ip", ["netns", "exec", namespace, file, ...args], { stdio, detached: true });
+  const child = spawn("ip", ["netns", "exec", namespace, file, ...args], { stdio, detached: true, env: ENV });
   run.defer(() => stop(child).then(() => undefined));
   return child;
 }

@@ -4,6 +4,7 @@
 // Side a is the contender and side b the kernel's vxlan device ("both ends": vxlane as well). A contender whose driver
 // is a TAP, or who is the kernel's device itself, has its end in host a; a bridge and an AF_XDP port serve a container.
 
+import type { Daemon } from "../../daemon.js";
 import type { Run } from "../../suite.js";
 import { bridge } from "./bridge.js";
 import {
@@ -112,14 +113,13 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
     ports: [{ name, driver: portDriver }],
     options,
   });
-  const side = async (run: Run, label: string, host: Host, which: "a" | "b"): Promise<End> => {
+  const side = async (run: Run, label: string, host: Host, which: "a" | "b"): Promise<[End, Daemon]> => {
     if (portDriver === "xdp") {
       const inner = await container(run, `${label}${which}`, host, OVERLAY[which]);
-      await startVxlane(run, host, which, config(PORT));
-      return inner;
+      return [inner, await startVxlane(run, host, which, config(PORT))];
     }
-    await startVxlane(run, host, which, config(TAP));
-    return openEnd(host, TAP, OVERLAY[which]);
+    const daemon = await startVxlane(run, host, which, config(TAP));
+    return [await openEnd(host, TAP, OVERLAY[which]), daemon];
   };
   return {
     name: ["vxlane", driver, ...(suffix === undefined ? [] : [suffix])].join(" "),
@@ -127,8 +127,10 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
     ...rest,
     build: async (run, label) => {
       const { a, b } = await twoHosts(run, label);
-      const ours = await side(run, label, a, "a");
-      return introduce(ours, bothEnds ? await side(run, label, b, "b") : await kernelEnd(b));
+      const [ours, daemon] = await side(run, label, a, "a");
+      if (!bothEnds) return { ...(await introduce(ours, await kernelEnd(b))), broken: daemon.ended };
+      const [theirs, other] = await side(run, label, b, "b");
+      return { ...(await introduce(ours, theirs)), broken: () => daemon.ended() ?? other.ended() };
     },
   };
 }

@@ -103,6 +103,8 @@ export class Turns {
 
   async #once(contender: Contender, way: Way, round: number, known: Known): Promise<void> {
     try {
+      const before = way.broken?.();
+      if (before !== undefined) throw new Error(before);
       const { values, cores, counts } = await this.test.sample(this.run, way, known);
       this.measures.forEach((measure, index) => {
         measure.add(contender.name, round, values[index] ?? Number.NaN, cores);
@@ -111,8 +113,9 @@ export class Turns {
     } catch (error) {
       this.run.checkpoint();
       this.#failures.set(contender.name, this.#failed(contender) + 1);
-      this.#refuse(contender, message(error));
-      this.run.progress(`${contender.name}: ${this.test.id}: ${message(error)}`);
+      const reason = way.broken?.() ?? message(error);
+      this.#refuse(contender, reason);
+      this.run.progress(`${contender.name}: ${this.test.id}: ${reason}`);
     }
   }
 

@@ -3,7 +3,7 @@
 import { machineCpuSeconds, pause, spawnIn, watched } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { type Direction, type End, inside, type Way } from "./hosts.js";
-import { type Goodput, parseIperf3, parseSockperf, type RoundTrips } from "./output.js";
+import { complaint, type Goodput, parseIperf3, parseSockperf, type RoundTrips } from "./output.js";
 import { pinned } from "./pinning.js";
 
 const CONNECT_MS = "3000";
@@ -73,7 +73,9 @@ export async function roundTrips(run: Run, { a, b }: Way, seconds: number, load?
   }
   const [file = "sockperf", ...rest] = pinned("sender", "sockperf", args);
   const [output, cores] = await Promise.all([
-    inside(run, a, file, rest, (wholeSeconds + 15) * 1000),
+    inside(run, a, file, rest, (wholeSeconds + 15) * 1000).catch((error) => {
+      throw new Error(`sockperf: ${complaint(String(error))}`);
+    }),
     pause(run, SOCKPERF_UNCOUNTED_SECONDS)
       .then(() => watched(() => pause(run, wholeSeconds - SOCKPERF_COUNTS_LESS_SECONDS)))
       .then(({ cores }) => cores),

@@ -3,6 +3,7 @@
 // counted in the container (decap). So each direction is measured by itself, and so is the same driver when it only
 // switches from port to port.
 
+import type { Daemon } from "../../daemon.js";
 import { ip } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { bridge, bridgeEntry } from "./bridge.js";
@@ -35,7 +36,8 @@ export const FAR_MAC = "02:00:00:00:0b:0b";
 interface Forwarder {
   readonly name: string;
   readonly programs?: readonly string[];
-  build(run: Run, host: Host, inner: End): Promise<void>;
+  /** @returns what runs, where something does */
+  build(run: Run, host: Host, inner: End): Promise<Daemon | undefined>;
 }
 
 function forwarding({ name, programs, build }: Forwarder): Contender {
@@ -51,8 +53,9 @@ function forwarding({ name, programs, build }: Forwarder): Contender {
       const neighbour = [UNDERLAY.b, "lladdr", NOBODYS_MAC, "dev", UNDERLAY_DEVICE, "nud", "permanent"];
       await ip("-n", a.namespace, "neigh", "replace", ...neighbour);
       const host = await describe(a, UNDERLAY_DEVICE, UNDERLAY.a);
-      await build(run, a, inner);
-      return forwarded(name, inner, host, await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
+      const daemon = await build(run, a, inner);
+      const way = forwarded(name, inner, host, await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
+      return { ...way, broken: daemon?.ended };
     },
   };
 }
@@ -65,6 +68,7 @@ const FORWARDERS: readonly Forwarder[] = [
       await bridge(host, [PORT, tunnel]);
       await bridgeEntry(host, inner.mac, PORT);
       await bridgeEntry(host, FAR_MAC, tunnel);
+      return undefined;
     },
   },
   {
@@ -76,12 +80,13 @@ const FORWARDERS: readonly Forwarder[] = [
         { port: "vxlan0", mac: FAR_MAC },
       ];
       await startOvs(run, host, { ports: [PORT], fdb, nextHopMac: NOBODYS_MAC });
+      return undefined;
     },
   },
   {
     name: "vxlane xdp",
     build: async (run, host, inner) => {
-      await startVxlane(run, host, "a", {
+      return startVxlane(run, host, "a", {
         underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
         ports: [{ name: PORT, driver: "xdp" }],
         fdb: [
@@ -95,7 +100,7 @@ const FORWARDERS: readonly Forwarder[] = [
   {
     name: NO_TUNNEL,
     build: async (run, host, inner) => {
-      await startVxlane(run, host, "a", {
+      return startVxlane(run, host, "a", {
         underlay: { driver: "udp" },
         ports: [
           { name: PORT, driver: "xdp" },

@@ -45,6 +45,8 @@ export interface Way {
   readonly b: End;
   /** What a generator sends at one end so that the other counts it and does nothing else with it. */
   frame(direction: Direction, frameLen: number): Uint8Array;
+  /** Why it can no longer be measured. */
+  readonly broken?: () => string | undefined;
   /** The device that receives first, where the sender is not the contender itself. */
   readonly entry?: Readonly<Record<Direction, Pick<End, "namespace" | "device">>>;
 }

@@ -58,7 +58,8 @@ export function parseSockperf(text: string): RoundTrips {
   };
 }
 
-function complaint(text: string): string {
+/** The line in which sockperf says what went wrong. */
+export function complaint(text: string): string {
   const lines = text
     .split("\n")
     .map((line) => line.replace(/^sockperf: /, "").trim())

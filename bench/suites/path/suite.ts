@@ -43,15 +43,26 @@ function takesPart({ tests, endToEnd }: Contender, test: Test): boolean {
 function contendersOf(settings: Settings, tests: readonly Test[], wants: (contender: string) => boolean): Contender[] {
   return CONTENDERS.filter(
     (contender) =>
+      wants(contender.name) &&
       !(settings.quick && contender.fullOnly) &&
-      tests.some((test) => takesPart(contender, test)) &&
-      wants(contender.name),
+      tests.some((test) => takesPart(contender, test)),
   );
 }
 
+interface Program {
+  readonly tests: readonly Test[];
+  readonly contenders: readonly Contender[];
+}
+
+/** Everything that this run does; a test that nobody takes part in is none. */
+function programOf(settings: Settings, wants: Wanted, wantsPeer: (contender: string) => boolean): Program {
+  const tests = testsOf(settings, wants);
+  const contenders = contendersOf(settings, tests, wantsPeer);
+  return { tests: tests.filter((test) => contenders.some((contender) => takesPart(contender, test))), contenders };
+}
+
 function plan(settings: Settings): Plan {
-  const tests = testsOf(settings, settings.only);
-  const contenders = contendersOf(settings, tests, (name) => wantsPeer(settings, name));
+  const { tests, contenders } = programOf(settings, settings.only, (name) => wantsPeer(settings, name));
   const names = [...new Set(contenders.map(({ name }) => name))];
   const programs = new Set([
     ...tests.map(({ program }) => program),
@@ -79,8 +90,8 @@ function plan(settings: Settings): Plan {
 
 async function run(run: Run): Promise<void> {
   const { settings } = run;
-  const tests = testsOf(settings, (id) => run.wants(id));
-  const contenders = contendersOf(settings, tests, (name) => run.wantsPeer(name));
+  const wants: Wanted = (id) => run.wants(id);
+  const { tests, contenders } = programOf(settings, wants, (name) => run.wantsPeer(name));
   const measures = new Map(tests.map((test) => [test, test.measures.map((options) => run.measure(options))]));
   promise(run, new Set(contenders.map(({ name }) => name)));
   if (!isRoot()) {
@@ -120,10 +131,12 @@ async function run(run: Run): Promise<void> {
 async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Turns, round: number): Promise<void> {
   const [rate] = measures;
   if (rate === undefined || test.ceiling === undefined) return;
+  const plain = rate.samples(PLAIN).find((sample) => sample.round === round);
   try {
     if (test.ceiling !== "plain")
       rate.ceiling(round, await ceiling.frames(test.ceiling.frameLen, test.ceiling.generator));
-    else rate.ceiling(round, rate.samples(PLAIN).find((sample) => sample.round === round)?.value ?? Number.NaN);
+    else if (plain === undefined) rate.noCeiling(`${PLAIN} was not measured`);
+    else rate.ceiling(round, plain.value);
   } catch (error) {
     run.checkpoint();
     rate.noCeiling(message(error));
