@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { ConfigError, type ConfigProblem } from "../errors.js";
 import { suggest } from "./format.js";
 import { checkMtus } from "./host-mtu.js";
+import { checkXdpInterface, checkXdpUnderlay } from "./host-xdp.js";
 import { NOWHERE, Problems, type Source } from "./problems.js";
 import { nearest } from "./spelling.js";
 import type { Config } from "./types.js";
@@ -54,12 +55,13 @@ export async function checkHost(
   const interfaces = facts.interfaces();
   const hasLocal = checkLocal(config, interfaces, problems);
   checkUnderlayInterface(config, interfaces, problems);
+  checkXdpUnderlay(config, interfaces, problems);
   if (hasLocal) checkMtus(config, interfaces, facts, problems);
   const isFree = await checkSocket(config, facts, problems);
   // A daemon that runs on this config holds its ports: no news, and no mistakes.
   if (isFree) {
     if (hasLocal) checkUdpPort(config, facts, problems);
-    checkPorts(config, facts, problems);
+    checkPorts(config, interfaces, facts, problems);
     await checkMetrics(config, facts, problems);
   }
   problems.sort();
@@ -133,14 +135,19 @@ function checkUdpPort({ local, port }: Config, facts: HostFacts, problems: Probl
   });
 }
 
-function checkPorts(config: Config, facts: HostFacts, problems: Problems): void {
+function checkPorts(config: Config, interfaces: readonly HostInterface[], facts: HostFacts, problems: Problems): void {
   const workers = config.workers === "auto" ? availableParallelism() : config.workers;
   for (const [i, network] of config.networks.entries()) {
     for (const [j, port] of network.ports.entries()) {
+      const path = ["networks", i, "ports", j, "name"];
+      if (port.driver === "xdp") {
+        checkXdpInterface(port.name, path, interfaces, problems);
+        continue;
+      }
       const queues = port.queues === "auto" ? workers : port.queues;
       const conflict = facts.portConflict(port.name, queues);
       if (conflict === undefined) continue;
-      problems.error("ERR_HOST_INTERFACE", ["networks", i, "ports", j, "name"], `cannot be opened: ${conflict}`, {
+      problems.error("ERR_HOST_INTERFACE", path, `cannot be opened: ${conflict}`, {
         value: port.name,
         allowed: "a name that no interface of this host has, or a persistent TAP device that nobody uses",
       });

@@ -1,24 +1,18 @@
 // How an interface takes an XDP program and frames: the size of frames that its MTU wants, the mode of the program, and what an operator
 // can do where the kernel refuses.
 
-import { XSK_FRAME_SHIFT_MAX, XSK_FRAME_SHIFT_MIN, XSK_KERNEL_HEADROOM } from "../../dataplane-wasm/layout.js";
+import { XSK_FRAME_SHIFT_MAX, XSK_FRAME_SHIFT_MIN } from "../../dataplane-wasm/layout.js";
 import { VxlaneError } from "../errors.js";
 import { linkXdp, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE } from "../linux/bpf.js";
 import { EACCES, EBUSY, EEXIST, ENODEV, EPERM } from "../linux/errno.js";
 import { SyscallError } from "../linux/index.js";
-
-/* From IEEE 802.3 and 802.1Q. */
-const ETHERNET_LEN = 14 + 4;
-
-/** Largest MTU for frames of that size: the kernel keeps its headroom, and a frame may have a VLAN tag. */
-export function mtuMax(shift: number): number {
-  return 2 ** shift - XSK_KERNEL_HEADROOM - ETHERNET_LEN;
-}
+import { xdpMtuMax } from "../xdp-frames.js";
 
 /** @throws VxlaneError ERR_HOST_MTU */
 export function frameShift(name: string, mtu: number): number {
-  for (let shift = XSK_FRAME_SHIFT_MIN; shift <= XSK_FRAME_SHIFT_MAX; shift++) if (mtu <= mtuMax(shift)) return shift;
-  const most = mtuMax(XSK_FRAME_SHIFT_MAX);
+  for (let shift = XSK_FRAME_SHIFT_MIN; shift <= XSK_FRAME_SHIFT_MAX; shift++)
+    if (mtu <= xdpMtuMax(shift)) return shift;
+  const most = xdpMtuMax(XSK_FRAME_SHIFT_MAX);
   throw new VxlaneError(
     "ERR_HOST_MTU",
     `${name} has an MTU of ${mtu}, and the xdp driver takes up to ${most}: lower it, or use another driver`,
