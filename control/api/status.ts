@@ -10,7 +10,7 @@ export function statusRoutes(running: Running): Route[] {
   return [route("GET", "/v1/status", { summary: "How the daemon is", answers }, () => status(running))];
 }
 
-function status({ config, startMs, tables, workers, problems, offloads }: Running) {
+function status({ config, startMs, tables, workers, problems, offloads, xdp }: Running) {
   return {
     version: version(),
     /** Seconds. */
@@ -20,6 +20,7 @@ function status({ config, startMs, tables, workers, problems, offloads }: Runnin
     sourcePorts: config.sourcePorts,
     underlay: { driver: config.underlay.driver, interface: config.underlay.interface },
     offloads: { outerChecksum: offloads.outerChecksum, features: offloads.list() },
+    xdp: xdp?.describe(),
     workers: Array.from({ length: workers.count }, (_, id) => ({
       id,
       state: workers.state(id),

@@ -98,8 +98,8 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   cleanup.add("stop the workers", async () => {
     await workers.stop();
     tables.epochs.reclaim();
-    ports.releaseAll();
     xdp.closeAll();
+    ports.releaseAll();
     tables.epochs.reclaim();
   });
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
@@ -172,6 +172,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     ports,
     underlay: { readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0) },
     problems,
+    xdp,
     offloads,
     log,
   };

@@ -10,6 +10,7 @@ import type { PortDevices } from "./port-devices.js";
 import type { Problems } from "./problems.js";
 import type { UnderlaySockets } from "./underlay-sockets.js";
 import type { Workers } from "./workers.js";
+import type { XdpSockets } from "./xdp-sockets.js";
 
 export interface Running {
   readonly config: Config;
@@ -22,6 +23,7 @@ export interface Running {
   readonly ports: Pick<PortDevices, "find" | "readLost">;
   readonly underlay: Pick<UnderlaySockets, "readLost">;
   readonly problems: Pick<Problems, "list">;
+  readonly xdp?: Pick<XdpSockets, "describe">;
   readonly offloads: Pick<Offloads, "outerChecksum" | "list">;
   readonly log: Logger;
 }

@@ -50,6 +50,7 @@ import type { Epochs } from "../tables/epochs.js";
 import { storePortQueues } from "../tables/records.js";
 import type { Workers } from "./workers.js";
 import { attachProgram, explainXdp, frameShift } from "./xdp-attach.js";
+import { countFrames, type FrameCounts } from "./xdp-frames.js";
 
 /* Our choices: a queue that a socket has just left is free a moment later. */
 const BUSY_TRIES = 40;
@@ -173,6 +174,20 @@ export class XdpSockets {
     if (!(attachment instanceof Attachment)) return 0;
     const open = attachment.open?.sockets ?? [];
     return open.reduce((sum, { fd }) => sum + lossesOf(fd), attachment.lostByClosed);
+  }
+
+  /** For people: what is attached how, and where the frames are. */
+  describe(): { interfaces: object[]; frames: FrameCounts[] } {
+    const interfaces = [...this.#attachments].map(({ wanted, open, fault, isNative, isZeroCopy }) => ({
+      name: wanted.name,
+      as: wanted.port === 0 ? "underlay" : "port",
+      mode: open === undefined ? "closed" : isNative ? "native" : "generic",
+      zeroCopy: isZeroCopy,
+      queues: open?.sockets.length ?? 0,
+      ...(fault === undefined ? {} : { fault }),
+    }));
+    const workers = Array.from({ length: this.#workers.count }, (_, worker) => worker);
+    return { interfaces, frames: workers.flatMap((worker) => countFrames(this.#memory, worker) ?? []) };
   }
 
   /** Brings what is open to what is wanted. To be called a few times a second. */

@@ -1,0 +1,226 @@
+// AF_XDP on either side: as the underlay and as a port, with a kernel peer and with vxlane on both ends, and what may happen to the
+// interfaces that it attaches to. After each scenario every frame of the UMEM is where it was: none is lost by any way.
+
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { type Daemon, vxlane } from "../support/daemon.js";
+import {
+  createLab,
+  type End,
+  type Host,
+  kernelVxlan,
+  openOverlay,
+  overlayAddress,
+  twoHosts,
+  UNDERLAY,
+} from "../support/netns.js";
+import { allTraffic, broadcastReaches, pingBothWays, reachable, tcpBothWays, tcpOneWay } from "./traffic.js";
+
+const VNI = 100;
+const [one, two] = [overlayAddress(1), overlayAddress(2)];
+const SLOW = { timeout: 10_000, interval: 100 };
+const XDP = { driver: "xdp", interface: UNDERLAY };
+
+interface Status {
+  xdp: {
+    interfaces: { name: string; as: string; mode: string; queues: number; fault?: string }[];
+    frames: { worker: number; total: number; free: number; receiving: number; sending: number }[];
+  };
+  problems: { code: string }[];
+}
+
+const statusOf = (daemon: Daemon) => daemon.get<Status>("/v1/status");
+const problemsOf = async (daemon: Daemon) => (await statusOf(daemon)).problems.map(({ code }) => code);
+
+/** Every frame is free or waits for what comes, once traffic rests. */
+async function expectAllFrames(daemon: Daemon): Promise<void> {
+  const missing = async () => {
+    const { frames } = (await statusOf(daemon)).xdp;
+    return frames.map(({ total, free, receiving, sending }) => ({ missing: total - free - receiving, sending }));
+  };
+  const { frames } = (await statusOf(daemon)).xdp;
+  expect(frames.length).toBeGreaterThan(0);
+  await expect.poll(missing, SLOW).toEqual(frames.map(() => ({ missing: 0, sending: 0 })));
+}
+
+async function expectMode(daemon: Daemon, name: string, mode: string): Promise<void> {
+  const modeOf = async () => (await statusOf(daemon)).xdp.interfaces.find((link) => link.name === name)?.mode;
+  await expect.poll(modeOf, SLOW).toBe(mode);
+}
+
+/** VXLAN datagrams that the host's own stack saw meanwhile, in either direction: none, as long as the rings take them. */
+async function pastTheRings(host: Host, meanwhile: () => Promise<void>): Promise<number> {
+  const capture = await host.agent.call("capture", [UNDERLAY]);
+  await meanwhile();
+  const frames = await host.agent.call("caught", capture);
+  return frames.filter(({ data }) => {
+    const udp = data[12] === 0x08 ? 34 : 54; // Ethernet, IPv4 without options or IPv6
+    return data[udp + 2] === 4789 >> 8 && data[udp + 3] === (4789 & 0xff);
+  }).length;
+}
+
+async function overXdp(family: 4 | 6 = 4, options: object = {}): Promise<[Awaited<ReturnType<typeof vxlane>>, End]> {
+  const [a, b] = await twoHosts(await createLab(), { family });
+  const config = { underlay: XDP, ...options };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  return [ours, kernel];
+}
+
+test.each([4, 6] as const)("a kernel peer over IPv%i: the rings take it all", async (family) => {
+  // One worker: a veth has one queue, and a worker without a queue sends through its socket.
+  const [ours, kernel] = await overXdp(family, { workers: 1 });
+  await expectMode(ours.daemon, UNDERLAY, "native");
+  await reachable(kernel, ours);
+  // Until the kernel has found the next hop, and for a moment afterwards, frames leave through its socket.
+  await expect.poll(() => pastTheRings(ours.host, () => reachable(ours, kernel)), SLOW).toBe(0);
+  const seen = await pastTheRings(ours.host, async () => {
+    await broadcastReaches(ours, [kernel]);
+    await broadcastReaches(kernel, [ours]);
+    await allTraffic(ours, kernel, family === 4 ? 1450 : 1430);
+  });
+  expect(seen, "datagrams past the rings").toBe(0);
+  await expectAllFrames(ours.daemon);
+});
+
+test("vxlane on both ends, streams compared by hash", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { underlay: XDP };
+  const left = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+  const right = await vxlane(b, { vni: VNI, remotes: [a.address], overlay: two, config });
+  await allTraffic(left, right);
+  await tcpOneWay(left, right, 4, 100_000_000);
+  for (const { daemon } of [left, right]) await expectAllFrames(daemon);
+});
+
+/** A container: a namespace whose veth is a port of the host. Its end has the overlay's addresses. */
+async function container(host: Host, lab: Host["lab"], overlay: typeof one): Promise<End> {
+  const ns = await lab.host("box");
+  await ns.ip(`link add eth0 address ${overlay.mac} mtu 1450 type veth peer name veth0 mtu 1450 netns ${host.ns.name}`);
+  await host.ns.ip("link set veth0 up");
+  const { Agent } = await import("../../control/demo/lab/agent-client.js");
+  const inside: Host = { ns, agent: await Agent.start(ns), address: "", lab };
+  await openOverlay(inside, "eth0", overlay);
+  return { host: inside, device: "eth0", overlay };
+}
+
+const withPort = (remotes: string[], underlay: object, workers = 2) => ({
+  workers,
+  underlay,
+  networks: [
+    { vni: VNI, name: "blue", flood: { mode: "headend", vteps: remotes }, ports: [{ name: "veth0", driver: "xdp" }] },
+  ],
+});
+
+async function portDaemon(host: Host, config: object): Promise<Daemon> {
+  const { Daemon } = await import("../support/daemon.js");
+  const daemon = await Daemon.start(host, config as never);
+  // The interface is not ours and stays.
+  daemon.ports.splice(0);
+  return daemon;
+}
+
+test.each([
+  ["udp", { driver: "udp" }],
+  ["xdp", XDP],
+] as const)("a container's veth as a port, over the %s underlay", async (_name, underlay) => {
+  const [a, b] = await twoHosts(await createLab());
+  const box = await container(a, a.lab, one);
+  const daemon = await portDaemon(a, withPort([b.address], underlay));
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await pingBothWays(box, kernel);
+  await tcpBothWays(box, kernel);
+  await expectAllFrames(daemon);
+});
+
+test("kill -9 leaves no program behind", async () => {
+  const [ours] = await overXdp();
+  const programs = async () => {
+    const links = await ours.host.ns.show<{ ifname: string; xdp?: object }[]>("link", "show", "dev", UNDERLAY);
+    return links[0].xdp;
+  };
+  expect(await programs()).toBeDefined();
+  await ours.daemon.kill();
+  await expect.poll(programs, SLOW).toBeUndefined();
+});
+
+test("the neighbour's MAC changes, the route changes, the interface goes down and up", async () => {
+  const [ours, kernel] = await overXdp();
+  const { daemon } = ours;
+  await reachable(ours, kernel);
+
+  await kernel.host.ns.ip(
+    `link set ${UNDERLAY} down`,
+    `link set ${UNDERLAY} address 02:aa:00:00:00:02`,
+    `link set ${UNDERLAY} up`,
+  );
+  await ours.host.ns.ip(`neigh flush dev ${UNDERLAY}`);
+  await reachable(ours, kernel);
+
+  // Over another address of the peer as a gateway: a next hop that is not the VTEP.
+  await kernel.host.ns.ip(`addr add 10.99.0.77/24 dev ${UNDERLAY}`);
+  await ours.host.ns.ip(`route add ${kernel.host.address}/32 via 10.99.0.77 dev ${UNDERLAY}`);
+  await reachable(ours, kernel);
+  await ours.host.ns.ip(`route del ${kernel.host.address}/32`);
+
+  await ours.host.ns.ip(`link set ${UNDERLAY} down`);
+  await expect.poll(() => problemsOf(daemon), SLOW).toContain("underlay_down");
+  await ours.host.ns.ip(`link set ${UNDERLAY} up`);
+  await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
+  await reachable(ours, kernel);
+  await tcpBothWays(ours, kernel, 2_000_000);
+  await expectAllFrames(daemon);
+});
+
+test("a larger MTU gets larger frames, while it runs", async () => {
+  const [ours, kernel] = await overXdp();
+  await reachable(ours, kernel);
+  const total = async () => (await statusOf(ours.daemon)).xdp.frames[0].total;
+  expect(await total()).toBe(4096);
+  await kernel.host.ns.ip(`link set ${UNDERLAY} mtu 3000`);
+  await ours.host.ns.ip(`link set ${UNDERLAY} mtu 3000`);
+  await expect.poll(total, SLOW).toBe(2048);
+  await expectMode(ours.daemon, UNDERLAY, "native");
+  await reachable(ours, kernel);
+  await tcpBothWays(ours, kernel, 2_000_000);
+  await expectAllFrames(ours.daemon);
+});
+
+test("a port's interface is removed and comes back", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const box = await container(a, a.lab, one);
+  const daemon = await portDaemon(a, withPort([b.address], XDP));
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(box, kernel);
+  const descriptors = async () =>
+    (await readFile(`/proc/${daemon.process.child.pid}/status`, "utf8")).match(/FDSize:\s+(\d+)/)?.[1];
+  const before = await descriptors();
+  for (let times = 0; times < 3; times++) {
+    await a.ns.ip("link delete veth0");
+    await expect.poll(() => problemsOf(daemon), SLOW).toContain("port_gone");
+    await box.host.ns.ip(
+      `link add eth0 address ${one.mac} mtu 1450 type veth peer name veth0 mtu 1450 netns ${a.ns.name}`,
+    );
+    await a.ns.ip("link set veth0 up");
+    await openOverlay(box.host, "eth0", one);
+    await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
+    await reachable(box, kernel);
+  }
+  expect(await descriptors()).toBe(before);
+  await expectAllFrames(daemon);
+});
+
+test("a worker that is killed finds its rings again", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { workers: 1, underlay: XDP };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, fault: "kill" });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(kernel, ours);
+  for (let kill = 1; kill <= 3; kill++) {
+    const stream = tcpOneWay(kernel, ours, 4, 5_000_000);
+    ours.daemon.strike();
+    await stream;
+    await reachable(ours, kernel);
+  }
+  await expectAllFrames(ours.daemon);
+});
