@@ -91,7 +91,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   });
   const workers = new Workers(memory, module, dataplane, workerCount, log);
   const offloads = new Offloads(memory, log, { isAllowed: config.offloads !== "off", outerChecksum });
-  const xdp = new XdpSockets(memory, dataplane, workers, tables.epochs);
+  const xdp = new XdpSockets(memory, dataplane, workers, tables.epochs, config.offloads !== "off");
   const ports = new PortDevices(tables, workers, offloads, xdp);
   const problems = new Problems(log);
   // Only workers that have stopped let go of descriptors, so these two go together.
@@ -113,7 +113,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const choice = chooseUnderlay(config, () => new TunnelUnderlay(tunnelOptions, around, listInterfaces()), log);
   tunnel = choice.made;
   const openXdpUnderlay = () => {
-    const made = new XdpUnderlayControl(tunnelOptions, { ...around, dataplane, tables, xdp });
+    const made = new XdpUnderlayControl(tunnelOptions, { ...around, dataplane, tables, xdp, offloads });
     cleanup.add("close the next hops", () => made.close());
     return made;
   };

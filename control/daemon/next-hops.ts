@@ -82,7 +82,10 @@ export class NextHops {
 
   /** To be called a few times a second. @param ifIndex of the interface whose ring sends; undefined: there is none now */
   tick(nowMs: number, ifIndex: number | undefined): void {
-    if (ifIndex === undefined) return;
+    if (ifIndex === undefined) {
+      this.#forgetAll();
+      return;
+    }
     const isDue = nowMs >= this.#nextMs || ifIndex !== this.#ifIndex;
     const routesChanged = this.#routeEvents.changed() || isDue;
     const neighboursChanged = this.#neighbourEvents.changed() || isDue;
@@ -98,6 +101,16 @@ export class NextHops {
       return;
     }
     this.#follow(nowMs);
+  }
+
+  /** A ring that opens again finds no next hop of before. */
+  #forgetAll(): void {
+    this.#nextMs = 0;
+    for (const [id, vtep] of this.#followed) {
+      if (this.#written(id) === 0n || !this.#tables.epochs.passed(vtep.epoch)) continue;
+      this.#dataplane.vtepSetNextHop(WORKER_CONTROL, id, 0n);
+      vtep.epoch = this.#tables.epochs.bump();
+    }
   }
 
   #forgetRoutes(): void {

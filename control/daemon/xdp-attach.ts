@@ -19,9 +19,16 @@ export function frameShift(name: string, mtu: number): number {
   );
 }
 
-/** Native where the interface has it, otherwise generic. */
-export function attachProgram(name: string, programFd: number, ifIndex: number): { linkFd: number; isNative: boolean } {
+/** Native where the interface has it and it is wanted, otherwise generic. */
+export function attachProgram(
+  name: string,
+  programFd: number,
+  ifIndex: number,
+  wantsNative: boolean,
+): { linkFd: number; isNative: boolean } {
+  const generic = () => ({ linkFd: linkXdp(programFd, ifIndex, XDP_FLAGS_SKB_MODE), isNative: false });
   try {
+    if (!wantsNative) return generic();
     return { linkFd: linkXdp(programFd, ifIndex, XDP_FLAGS_DRV_MODE), isNative: true };
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
@@ -31,7 +38,7 @@ export function attachProgram(name: string, programFd: number, ifIndex: number):
     }
     if ([EPERM, EACCES, ENODEV].includes(error.errno)) throw error;
   }
-  return { linkFd: linkXdp(programFd, ifIndex, XDP_FLAGS_SKB_MODE), isNative: false };
+  return generic();
 }
 
 /** What the kernel refused, for the one who asked. */

@@ -124,18 +124,23 @@ export class XdpSockets {
   readonly #workers: Pick<Workers, "count" | "epoll" | "wake">;
   readonly #epochs: Epochs;
   readonly #attachments = new Set<Attachment>();
-  #zeroCopy = true;
+  readonly #isNative: boolean;
+  #zeroCopy: boolean;
 
+  /** @param isNative false: generic XDP and copies, whatever the interfaces offer */
   constructor(
     memory: SharedMemory,
     dataplane: Dataplane,
     workers: Pick<Workers, "count" | "epoll" | "wake">,
     epochs: Epochs,
+    isNative = true,
   ) {
     this.#memory = memory;
     this.#dataplane = dataplane;
     this.#workers = workers;
     this.#epochs = epochs;
+    this.#isNative = isNative;
+    this.#zeroCopy = isNative;
   }
 
   all(): Iterable<XdpAttachment> {
@@ -192,13 +197,14 @@ export class XdpSockets {
 
   /** Brings what is open to what is wanted. To be called a few times a second. */
   reconcile(): void {
-    for (const attachment of this.#attachments) {
-      if (attachment.open !== undefined) this.#follow(attachment, attachment.open);
-    }
+    const closed = [...this.#attachments].filter(
+      (attachment) => attachment.open !== undefined && !this.#follow(attachment, attachment.open),
+    );
     const wanted = Math.max(0, ...[...this.#attachments].map((attachment) => this.#wantedShift(attachment)));
     if (wanted > this.#shift(0) && this.#anyOpen()) this.#closeAll();
     for (const attachment of this.#attachments) {
-      if (attachment.open !== undefined) continue;
+      // What has just gone is opened by the next call: others, such as next hops, take note of it meanwhile.
+      if (attachment.open !== undefined || closed.includes(attachment)) continue;
       try {
         this.#open(attachment);
       } catch (error) {
@@ -219,17 +225,20 @@ export class XdpSockets {
     }
   }
 
-  /** Notices that an interface went, or has another MTU. */
-  #follow(attachment: Attachment, open: Open): void {
+  /** Notices that an interface has another MTU; false: or that it went. */
+  #follow(attachment: Attachment, open: Open): boolean {
     const { name, onOpen } = attachment.wanted;
     const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
     if (link?.index !== open.ifIndex) {
       attachment.fault = link === undefined ? `there is no interface ${name}` : `${name} is another interface now`;
       this.#close(attachment);
-    } else if (link.mtu !== open.mtu) {
+      return false;
+    }
+    if (link.mtu !== open.mtu) {
       open.mtu = link.mtu;
       onOpen?.(link.index, link.mtu);
     }
+    return true;
   }
 
   #wantedShift({ wanted: { name }, open }: Attachment): number {
@@ -280,7 +289,7 @@ export class XdpSockets {
         undo.push(() => this.#closeSocket(attachment, socket));
       });
       for (const [queue, { fd }] of sockets.entries()) updateMap(mapFd, intBytes(queue), intBytes(fd));
-      const { linkFd, isNative } = attachProgram(wanted.name, programFd, link.index);
+      const { linkFd, isNative } = attachProgram(wanted.name, programFd, link.index, this.#isNative);
       attachment.open = {
         ifIndex: link.index,
         isNative,

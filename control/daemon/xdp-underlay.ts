@@ -3,7 +3,6 @@
 // cannot have.
 
 import type { Logger } from "pino";
-import { OFFLOAD_XDP_NATIVE, OFFLOAD_XDP_ZEROCOPY, SYSTEM_OFFLOADS } from "../../dataplane-wasm/layout.js";
 import { formatAddress } from "../address.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
@@ -11,6 +10,7 @@ import { type Interface, listInterfaces } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import type { Tables } from "../tables/tables.js";
 import { NextHops } from "./next-hops.js";
+import type { Offloads } from "./offloads.js";
 import type { Problems } from "./problems.js";
 import type { XdpAttachment, XdpSockets } from "./xdp-sockets.js";
 
@@ -29,6 +29,7 @@ interface Around {
   readonly xdp: XdpSockets;
   readonly problems: Problems;
   readonly workers: { readonly count: number };
+  readonly offloads: Offloads;
   readonly log: Logger;
 }
 
@@ -37,6 +38,7 @@ export class XdpUnderlayControl {
   readonly #around: Around;
   readonly #attachment: XdpAttachment;
   readonly #nextHops: NextHops;
+  #fault: string | undefined = "";
 
   /** @throws VxlaneError with what the interface lacks */
   constructor(options: XdpUnderlayOptions, around: Around, interfaces: readonly Interface[] = listInterfaces()) {
@@ -71,11 +73,18 @@ export class XdpUnderlayControl {
   }
 
   #noteOffloads(): void {
-    const { u32 } = this.#around.memory;
-    const { isNative, isZeroCopy } = this.#attachment;
-    const on = (isNative ? OFFLOAD_XDP_NATIVE : 0) | (isZeroCopy ? OFFLOAD_XDP_ZEROCOPY : 0);
-    Atomics.and(u32, SYSTEM_OFFLOADS / 4, ~(OFFLOAD_XDP_NATIVE | OFFLOAD_XDP_ZEROCOPY));
-    Atomics.or(u32, SYSTEM_OFFLOADS / 4, on);
+    const { offloads } = this.#around;
+    const { isNative, isZeroCopy, fault } = this.#attachment;
+    if (
+      offloads.isOn("xdp_native") === isNative &&
+      offloads.isOn("xdp_zerocopy") === isZeroCopy &&
+      fault === this.#fault
+    )
+      return;
+    this.#fault = fault;
+    const against = (isOn: boolean, what: string) => (isOn ? undefined : (fault ?? `${this.interface} ${what}`));
+    offloads.set("xdp_native", against(isNative, "has no XDP in its driver: the kernel's generic one serves"));
+    offloads.set("xdp_zerocopy", against(isZeroCopy, "does not offer it"));
   }
 }
 

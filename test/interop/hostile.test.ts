@@ -75,7 +75,9 @@ test(`${PACKETS} hostile packets`, { timeout: 300_000 }, async () => {
   const samples = await daemon.metrics();
   const received = (direction: string) => sumOf(samples, "vxlane_received_frames_total", { direction });
   const dropped = (reason: string) => sumOf(samples, "vxlane_dropped_frames_total", { reason });
-  expect(received("decap"), "datagrams, to the frame").toBe(await datagramsSeen(a));
+  // What the rings of AF_XDP take, the host does not see.
+  if (process.env.VXLANE_TEST_UNDERLAY !== "xdp")
+    expect(received("decap"), "datagrams, to the frame").toBe(await datagramsSeen(a));
   expect(received("encap"), "frames from the port, to the frame").toBe(await framesSeen(a, ours.device));
   expect(sumOf(samples, "vxlane_worker_restarts_total"), "restarts").toBe(0);
 

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import type { Watched } from "../../control/demo/lab/process.js";
 import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
-import { type End, type Host, type OverlayAddress, openOverlay, UNDERLAY } from "./netns.js";
+import { type End, type Host, type OverlayAddress, openOverlay } from "./netns.js";
 
 /** What a daemon is to suffer from inside: see faults.mjs. */
 export type Fault = "block" | "kill" | "loop" | "wait";
@@ -168,9 +168,8 @@ export async function writeConfig(host: Host, config: PartialConfig): Promise<{ 
 /** The driver that the whole suite is to run with, where the config names none. */
 function withDriver(underlay: PartialConfig = {}): PartialConfig {
   if (DRIVER === undefined || underlay.driver !== undefined) return {};
-  // The others find theirs, and some tests are about its absence.
-  const named = DRIVER === "xdp" ? { interface: UNDERLAY } : {};
-  return { underlay: { ...named, ...underlay, driver: DRIVER } };
+  // It finds its interface; some tests are about none being named.
+  return { underlay: { ...underlay, driver: DRIVER } };
 }
 
 export interface VxlaneEnd {
