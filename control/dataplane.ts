@@ -23,7 +23,7 @@ export interface Dataplane {
 
   /** `key` and `value` as in layout.ts; the tag is filled in. Returns FDB_SET_* */
   fdbSet(worker: number, key: bigint, value: bigint): number;
-  /** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if its bucket stayed locked. */
+  /** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if it is learned and its bucket stayed locked. */
   fdbRemove(worker: number, key: bigint): number;
   /** The live value of a key, or -1n (as u64: all ones) if there is none. */
   fdbGet(key: bigint): bigint;

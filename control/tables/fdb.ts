@@ -95,6 +95,7 @@ export class Fdb {
     if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
   }
 
+  /** A static entry goes whoever holds its bucket. @throws ERR_TIMEOUT for a learned one when a worker keeps the bucket locked */
   remove(network: number, mac: Uint8Array): boolean {
     const outcome = this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network));
     if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);

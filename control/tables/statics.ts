@@ -87,7 +87,7 @@ export class Statics {
       done.removed = removed.length;
       this.#recount(steps, entry, counts);
       steps.onCommit(() => {
-        for (const mac of removed) this.#fdb.remove(entry.id, mac);
+        for (const mac of removed) this.#fdb.remove(entry.id, mac); // static: cannot fail
       });
       return done;
     });

@@ -3,8 +3,8 @@
 //
 // Unlike a worker, control waits for a lock that somebody holds: the holder is at most a microsecond's work from
 // the end, or was preempted, or is dead. It spins for some milliseconds and then says so. It does not sleep: Node 20's
-// baseline compiler breaks 64-bit locals that live across memory.atomic.wait32. A sweep leaves a bucket that
-// somebody holds to the next one.
+// baseline compiler breaks 64-bit locals that live across memory.atomic.wait32. What is static changes even then
+// (swap.ts). A sweep leaves a bucket that somebody holds to the next one.
 
 import { FDB, FDB_BUCKET_SIZE, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES, SYSTEM_FDB_BUCKET_MASK } from "../layout";
 import { findSlot, NO_SLOT } from "./find";
@@ -12,6 +12,7 @@ import { fdbHash, fdbNetwork, fdbTag } from "./hash";
 import { INSERT_DONE, INSERT_FULL, insert, reclaim } from "./insert";
 import { tryLock, unlock } from "./lock";
 import { bucketOf, isStale, isStatic, networkRecord, recount, removeEntry } from "./slot";
+import { DEAD, swapStatic } from "./swap";
 
 /* Our choices. */
 const ATTEMPTS: u32 = 400_000; // 10 to 20 ms: longer than a preempted holder is away
@@ -46,10 +47,10 @@ export function fdbSet(worker: u32, key: u64, value: u64): u32 {
     if (outcome === INSERT_DONE) return SET_NEW;
     if (outcome === INSERT_FULL) return SET_FULL;
   }
-  return SET_BUSY;
+  return swapStatic(key, h, whole) ? SET_CHANGED : SET_BUSY;
 }
 
-/** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if its bucket stayed locked. */
+/** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if it is learned and its bucket stayed locked. */
 export function fdbRemove(worker: u32, key: u64): u32 {
   const h = fdbHash(key);
   for (let i: u32 = 0; i < ATTEMPTS; i++) {
@@ -60,7 +61,7 @@ export function fdbRemove(worker: u32, key: u64): u32 {
     unlock(bucketOf(slot));
     return 1;
   }
-  return SET_BUSY;
+  return swapStatic(key, h, DEAD) ? 1 : SET_BUSY;
 }
 
 /** Removes what is aged or of a flushed generation in buckets from .. from + count - 1. Returns how many went. */

@@ -61,7 +61,7 @@ describe("GET", () => {
       innerVlan: "keep",
       flood: { mode: "headend", vteps: ["10.0.0.2"] },
       allow: ["10.0.0.0/24"],
-      ports: [{ name: "blue0", mac: OURS }],
+      ports: [{ name: "blue0", mac: OURS, status: { state: "down", queues: 0 } }], // no interface here
       fdb: { learned: 1, static: 2 },
     };
     expect((await get("/v1/networks")).body).toEqual([blue]);

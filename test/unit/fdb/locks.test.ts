@@ -89,6 +89,45 @@ describe("locks", () => {
     expect(table.memory.u32[SYSTEM_VTEP_LOCK / 4]).toBe(0);
   });
 
+  it.each(["first", "second"] as const)("a static entry changes and goes all the same, in the %s bucket", (which) => {
+    const { first, second } = table.homeOf(KEY);
+    expect(table.dataplane.fdbSet(WORKER_CONTROL, KEY, STATIC)).toBe(FDB_SET_NEW);
+    const [{ value }] = table.entries();
+    if (which === "second") {
+      table.poke(first, 0, 0n, 0n);
+      table.poke(second, 2, KEY, value);
+    }
+    table.lock(first, DEAD);
+    table.lock(second, DEAD);
+    expect(table.dataplane.fdbSet(WORKER_CONTROL, KEY, STATIC | (5n << 40n))).toBe(FDB_SET_CHANGED);
+    expect(table.get(KEY)).toBe(value | (5n << 40n));
+    expect(table.dataplane.fdbRemove(WORKER_CONTROL, KEY)).toBe(1);
+    expect(table.get(KEY)).toBeUndefined();
+    expect([table.static(1), table.learned(1)]).toEqual([0, 1]);
+    // Nothing more can be done there before the lock is free.
+    expect(table.dataplane.fdbSet(WORKER_CONTROL, KEY, STATIC)).toBe(FDB_SET_BUSY);
+    expect(table.dataplane.releaseLocks(DEAD)).toBe(2);
+    expect(table.sweep()).toBe(1);
+    expect(table.count).toBe(0);
+    expect(table.faults()).toEqual([]);
+  });
+
+  it("a static entry that a dead worker left in both buckets goes from both", () => {
+    const { first, second } = table.homeOf(KEY);
+    table.dataplane.fdbSet(WORKER_CONTROL, KEY, STATIC);
+    const [{ value }] = table.entries();
+    table.poke(second, 2, KEY, value);
+    table.lock(first, DEAD);
+    table.lock(second, DEAD);
+    expect(table.dataplane.fdbRemove(WORKER_CONTROL, KEY)).toBe(1);
+    expect(table.get(KEY)).toBeUndefined();
+    table.dataplane.releaseLocks(DEAD);
+    expect(table.get(KEY)).toBeUndefined();
+    expect(table.sweep()).toBe(1);
+    expect(table.entries()).toEqual([]);
+    expect(table.faults()).toEqual([]);
+  });
+
   it("ends a kick that a dead worker left half done", () => {
     learn(KEY);
     const { first, second } = table.homeOf(KEY);
