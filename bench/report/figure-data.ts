@@ -45,8 +45,10 @@ function chartOf(measures: readonly MeasureReport[]): Chart {
   const plots = measures.flatMap(({ plot }) => plot ?? []);
   const first = plots[0];
   if (first === undefined) throw new Error("a chart without measures");
-  // One number has no axis of numbers: it is drawn as a name.
-  const isNumeric = plots.every(({ x }) => typeof x === "number") && new Set(plots.map(({ x }) => x)).size > 1;
+  // Figures at one number only have no axis of numbers: the numbers are drawn as names.
+  const measured = measures.filter(({ rows }) => rows.some(({ value }) => value !== undefined));
+  const isNumeric =
+    plots.every(({ x }) => typeof x === "number") && new Set(measured.map(({ plot }) => plot?.x)).size > 1;
   const nameOf = (x: string | number): string => (typeof x === "number" ? compact(x) : x);
   const categories = isNumeric ? undefined : [...new Set(plots.map(({ x }) => nameOf(x)))];
   const place = (measure: MeasureReport): number => {

@@ -47,7 +47,11 @@ tr.ceiling th, tr.ceiling td { color: var(--faint); }
   nav { display: none; }
   .suite + .suite > h2 { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
   h2, h3, caption { break-after: avoid; }
-  figure, tr, .summary { break-inside: avoid; }
+  figure, tr { break-inside: avoid; }
+  figure { margin: .4rem 0 .8rem; }
+  figure > svg { max-height: 64mm; }
+  h3 { margin-top: .6rem; }
+  table { font-size: .78rem; }
   thead { display: table-header-group; }
   .scroll { overflow: visible; }
   .summary, svg { print-color-adjust: exact; -webkit-print-color-adjust: exact; }

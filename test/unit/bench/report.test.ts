@@ -1,6 +1,7 @@
 // The report in its forms: one document, by its schema; what is absent or wrong is said in each.
 
 import { describe, expect, test } from "vitest";
+import { environment } from "../../../bench/environment.js";
 import { logTicks } from "../../../bench/report/chart.js";
 import { chartsOf } from "../../../bench/report/figure-data.js";
 import { compact, figure } from "../../../bench/report/figures.js";
@@ -53,6 +54,13 @@ describe("document", () => {
 
   test("is what its schema says, also after JSON", () => {
     expect(checkReport(JSON.parse(JSON.stringify(report)), "it")).toEqual(report);
+  });
+
+  test("this machine's environment fits, too", () => {
+    const about = environment("vxlane bench --quick");
+    expect(checkReport({ ...report, environment: about }, "it").environment).toEqual(about);
+    expect(about).toMatchObject({ command: "vxlane bench --quick", node: process.version });
+    expect(about.cores).toBeGreaterThan(0);
   });
 
   test("rows with figures, ratios, cores and counts", () => {
@@ -154,13 +162,14 @@ describe("charts", () => {
   test("0 has no logarithm, nothing has no chart", () => {
     const run = newRun();
     const plot = { chart: "c", xLabel: "x", scale: "log", yScale: "log" } as const;
-    const [measure] = [0, 1].map((x) =>
+    const [measure, other] = [0, 1].map((x) =>
       run.measure({ id: `m${x}`, title: "m", unit: "ms", better: "lower", plot: { ...plot, x } }),
     );
     measure?.absent("vxlane", "broken");
     const suite = (): Report["suites"][number] => reportOf(run).suites[0] as Report["suites"][number];
     expect(chartsOf(suite())).toEqual([]);
     measure?.add("vxlane", 0, 0);
+    other?.add("vxlane", 0, 1);
     expect(chartsOf(suite())).toMatchObject([{ xScale: "linear", yScale: "linear" }]);
   });
 });

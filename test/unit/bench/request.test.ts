@@ -111,6 +111,19 @@ describe("runner", () => {
     expect(process.listenerCount(signal)).toBe(0);
   });
 
+  test("an error that nobody caught ends the run after everything is gone", async () => {
+    const gone: string[] = [];
+    const { said, result } = runSuites(async (run) => {
+      run.defer(() => void gone.push("it"));
+      process.emit("uncaughtException", new Error("from nowhere"));
+      run.checkpoint();
+    });
+    const error: unknown = await result.catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ exitCode: 1, message: "an error outside of the run: Error: from nowhere" });
+    expect(gone).toEqual(["it"]);
+    expect(said.at(-1)).toContain("taking everything away again");
+  });
+
   test("minutes", () => {
     expect([0, 4.2, 65, 600].map(minutes)).toEqual(["0:00", "0:05", "1:05", "10:00"]);
   });
