@@ -73,6 +73,9 @@ export async function measureGoodput(run: Run): Promise<void> {
     for (const test of tests) for (const contender of contenders) refuse(test, contender, obstacle);
     return;
   }
+  if (!contenders.includes(VETH)) {
+    for (const { rate } of tests) rate.noCeiling(`--peers leaves ${VETH} out`);
+  }
   const paths = await build(run, tests, contenders);
   for (let round = 0; round < run.settings.rounds; round++) {
     for (const test of tests) {
@@ -82,6 +85,7 @@ export async function measureGoodput(run: Run): Promise<void> {
     run.progress(`goodput: round ${round + 1} of ${run.settings.rounds}`);
   }
   say(run, tests);
+  run.note("ceiling of TCP: plain veth");
   run.note(
     "goodput: TCP payload of one flow that arrived, iperf3 through two namespaces on a veth of MTU 1500, whole run",
   );
@@ -161,6 +165,7 @@ async function once(run: Run, path: Path, test: Test, round: number): Promise<vo
     const cores = cpu / ((performance.now() - startedAt) / 1000);
     const { gigabits, gigabytes } = parse(answer);
     test.rate.add(path.contender, round, gigabits, cores);
+    if (path.contender === VETH) test.rate.ceiling(round, gigabits);
     test.cpu.add(path.contender, round, cpu / gigabytes, cores);
   } catch (error) {
     run.checkpoint();

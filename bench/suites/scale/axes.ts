@@ -1,6 +1,7 @@
 // What may be large, and how it is driven: networks, VTEPs in a flood list, learned MACs. Each size gets a daemon of its
 // own; its figures are taken in this order: time to ready, memory, forwarding rate.
 
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,8 +9,20 @@ import type { Daemon } from "../../daemon.js";
 import { hasProgram, pause, spawnIn, stop } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { pinned } from "../path/pinning.js";
-import { type Lab, learned, PORT, peerFrames, portFrames, type Size, startSender } from "./lab.js";
-import { FRAME_LEN } from "./sender.js";
+import {
+  GENERATOR,
+  type Lab,
+  learned,
+  PORT,
+  peerFrames,
+  portFrames,
+  portMac,
+  type Size,
+  sinkFrames,
+  startSender,
+  underlayDatagrams,
+} from "./lab.js";
+import { DATAGRAM_LEN, FRAME_LEN } from "./sender.js";
 
 export interface Axis {
   readonly id: "networks" | "vteps" | "macs";
@@ -24,10 +37,19 @@ export interface Axis {
   readonly fillsByTraffic: boolean;
   readonly rateTitle: string;
   readonly rateUnit: string;
-  /** What is missing for the rate, or undefined. */
-  obstacle(): string | undefined;
+  readonly source: Source;
+  /** Frames that come of one of the source's. */
+  copies(count: number): number;
   /** Gets traffic flowing, and the tables as full as they are to be. */
   drive(run: Run, lab: Lab, daemon: Daemon, count: number): Promise<Traffic>;
+}
+
+/** What makes the traffic. */
+export interface Source {
+  /** What is missing for it, or undefined. */
+  obstacle(): string | undefined;
+  /** Lets it run with nothing in its way. */
+  alone(run: Run, lab: Lab): Promise<Traffic>;
 }
 
 export interface Traffic {
@@ -42,6 +64,26 @@ const LEARN_SECONDS_MAX = 60;
 /** The sender goes round faster than anybody reads, and what is lost comes again; the last few take long. */
 const LEARNED_ENOUGH = 0.95;
 const FEW_MACS = 16;
+/** Ethernet, IPv4, UDP. */
+const HEADERS_LEN = 14 + 20 + 8;
+
+const sender: Source = {
+  obstacle: () => undefined,
+  alone: async (run, lab) => {
+    const child = startSender(run, lab, "02:00:00:00:00:01", FEW_MACS);
+    await settle(run, child, "the sender");
+    return { frames: () => underlayDatagrams(lab, DATAGRAM_LEN), stop: () => stop(child) };
+  },
+};
+
+const trafgen: Source = {
+  obstacle: () => (hasProgram("trafgen") ? undefined : "no trafgen: apt-get install netsniff-ng"),
+  alone: async (run, lab) => {
+    const child = startTrafgen(run, lab, GENERATOR);
+    await settle(run, child, "trafgen");
+    return { frames: () => sinkFrames(lab), stop: () => stop(child, "SIGINT") };
+  },
+};
 
 const networks: Axis = {
   id: "networks",
@@ -54,7 +96,8 @@ const networks: Axis = {
   fillsByTraffic: false,
   rateTitle: "forwarded to a port",
   rateUnit: "M frames/s",
-  obstacle: () => undefined,
+  source: sender,
+  copies: () => 1,
   drive: (run, lab, daemon) => fromTunnel(run, lab, daemon, FEW_MACS),
 };
 
@@ -69,7 +112,8 @@ const vteps: Axis = {
   fillsByTraffic: false,
   rateTitle: "copies of broadcasts",
   rateUnit: "M copies/s",
-  obstacle: () => (hasProgram("trafgen") ? undefined : "no trafgen: apt-get install netsniff-ng"),
+  source: trafgen,
+  copies: (count) => count,
   drive: (run, lab) => broadcasts(run, lab),
 };
 
@@ -84,7 +128,8 @@ const macs: Axis = {
   fillsByTraffic: true,
   rateTitle: "forwarded to a port, from all of them",
   rateUnit: "M frames/s",
-  obstacle: () => undefined,
+  source: sender,
+  copies: () => 1,
   drive: (run, lab, daemon, count) => fromTunnel(run, lab, daemon, count),
 };
 
@@ -92,29 +137,43 @@ export const AXES: readonly Axis[] = [networks, vteps, macs];
 
 /** 64-byte frames from as many MACs behind the tunnel, one VTEP, to the port. */
 async function fromTunnel(run: Run, lab: Lab, daemon: Daemon, count: number): Promise<Traffic> {
-  const sender = await startSender(run, lab, count);
-  await pause(run, SETTLE_SECONDS);
-  if (sender.exitCode !== null) throw new Error(`the sender ended with ${sender.exitCode}`);
+  const child = startSender(run, lab, await portMac(lab), count);
+  await settle(run, child, "the sender");
   const deadline = performance.now() + LEARN_SECONDS_MAX * 1000;
   for (let known = await learned(run, lab); known < count * LEARNED_ENOUGH; known = await learned(run, lab)) {
-    if (performance.now() > deadline)
+    if (performance.now() > deadline) {
       throw new Error(`only ${known} of ${count} MACs were learned in ${LEARN_SECONDS_MAX} s`);
+    }
     await pause(run, SETTLE_SECONDS);
   }
-  return { frames: () => portFrames(daemon), stop: () => stop(sender) };
+  return { frames: () => portFrames(daemon), stop: () => stop(child) };
 }
 
 /** Broadcasts into the port, each a copy for every VTEP; all of them come out of host b. */
 async function broadcasts(run: Run, lab: Lab): Promise<Traffic> {
+  const child = startTrafgen(run, lab, PORT);
+  await settle(run, child, "trafgen");
+  return { frames: () => peerFrames(lab), stop: () => stop(child, "SIGINT") };
+}
+
+/** Broadcasts of 64 bytes into a device of host a. */
+function startTrafgen(run: Run, { a }: Lab, device: string): ChildProcess {
   const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "frames.cfg");
-  const headers =
-    "eth(da=ff:ff:ff:ff:ff:ff, sa=02:56:00:00:00:01), ipv4(saddr=10.60.0.1, daddr=10.60.0.99), udp(sport=9, dport=9)";
-  writeFileSync(file, `{ ${headers}, fill(0x5a, ${FRAME_LEN - 42}) }\n`);
-  const [program = "", ...args] = pinned("sender", "trafgen", ["--dev", PORT, "--conf", file, "-n", "0", "-P", "1"]);
-  const sender = spawnIn(run, lab.a, program, args);
+  const headers = [
+    "eth(da=ff:ff:ff:ff:ff:ff, sa=02:56:00:00:00:01)",
+    "ipv4(saddr=10.60.0.1, daddr=10.60.0.99)",
+    "udp(sport=9, dport=9)",
+    `fill(0x5a, ${FRAME_LEN - HEADERS_LEN})`,
+  ];
+  writeFileSync(file, `{ ${headers.join(", ")} }\n`);
+  const options = ["--dev", device, "--conf", file, "-n", "0", "-P", "1"];
+  const [program = "trafgen", ...args] = pinned("sender", "trafgen", options);
+  return spawnIn(run, a, program, args);
+}
+
+async function settle(run: Run, child: ChildProcess, name: string): Promise<void> {
   await pause(run, SETTLE_SECONDS);
-  if (sender.exitCode !== null) throw new Error(`trafgen ended with ${sender.exitCode}`);
-  return { frames: () => peerFrames(lab), stop: () => stop(sender, "SIGINT") };
+  if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}`);
 }

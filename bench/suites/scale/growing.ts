@@ -4,7 +4,7 @@ import type { Daemon } from "../../daemon.js";
 import { pause, residentBytes } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import type { Run, Settings } from "../../suite.js";
-import { AXES, type Axis } from "./axes.js";
+import { AXES, type Axis, type Traffic } from "./axes.js";
 import { describeGrowth, fitGrowth } from "./growth.js";
 import { type Lab, makeLab, start } from "./lab.js";
 import { type Scenario, VXLANE } from "./scenario.js";
@@ -39,7 +39,7 @@ function planOf(axis: Axis, settings: Settings): ReturnType<Scenario["plan"]> {
   const round = sizes.reduce((sum, size) => sum + POINT_SECONDS + settings.seconds + size * each, 0);
   return {
     line: `${axis.many}: ${sizes.join(", ")}`,
-    seconds: 0.5 + settings.rounds * round,
+    seconds: 0.5 + settings.rounds * (round + 0.4 + settings.seconds),
     ids: sizes.flatMap((size) => WHAT.map((what) => idOf(axis, what, size))),
   };
 }
@@ -60,6 +60,7 @@ async function measure(run: Run, axis: Axis, obstacle: string | undefined): Prom
   }
   const lab = await makeLab(run, axis.id);
   for (let round = 0; round < run.settings.rounds; round++) {
+    await measureCeiling(run, lab, axis, rows, round);
     for (const [size, row] of rows) await point(run, lab, axis, size, row, round);
     run.progress(`${axis.many}: round ${round + 1} of ${run.settings.rounds}`);
   }
@@ -83,6 +84,44 @@ function declare(run: Run, axis: Axis, size: number): Row {
   };
 }
 
+/** What the generator does by itself, with no daemon in its way. */
+async function measureCeiling(
+  run: Run,
+  lab: Lab,
+  axis: Axis,
+  rows: ReadonlyMap<number, Row>,
+  round: number,
+): Promise<void> {
+  const obstacle = axis.source.obstacle();
+  try {
+    if (obstacle !== undefined) throw new Error(obstacle);
+    const rate = await rateOf(run, await axis.source.alone(run, lab));
+    for (const [size, row] of rows) row.rate.ceiling(round, rate * axis.copies(size));
+  } catch (error) {
+    run.checkpoint();
+    for (const row of rows.values()) row.rate.noCeiling(firstLine(error));
+  }
+}
+
+/** Million frames a second that arrive; the traffic is stopped. */
+async function rateOf(run: Run, traffic: Traffic, whenFlowing?: () => void): Promise<number> {
+  try {
+    whenFlowing?.();
+    const before = traffic.frames();
+    const startedAt = performance.now();
+    await pause(run, run.settings.seconds);
+    const frames = traffic.frames() - before;
+    if (frames === 0) throw new Error("nothing arrived");
+    return frames / (performance.now() - startedAt) / 1000;
+  } finally {
+    await traffic.stop();
+  }
+}
+
+function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "unknown";
+}
+
 /** One size, once. What fails is absent, and the other sizes go on. */
 async function point(run: Run, lab: Lab, axis: Axis, size: number, row: Row, round: number): Promise<void> {
   run.checkpoint();
@@ -97,7 +136,7 @@ async function point(run: Run, lab: Lab, axis: Axis, size: number, row: Row, rou
     }
   } catch (error) {
     run.checkpoint();
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "unknown";
+    const reason = firstLine(error);
     for (const what of WHAT) {
       if (row[what].samples(VXLANE).length <= round) row[what].absent(VXLANE, reason);
     }
@@ -114,23 +153,14 @@ async function forward(
   row: Row,
   round: number,
 ): Promise<void> {
-  const obstacle = axis.obstacle();
+  const obstacle = axis.source.obstacle();
   if (obstacle !== undefined) {
     row.rate.absent(VXLANE, obstacle);
     return;
   }
   const traffic = await axis.drive(run, lab, daemon, size);
-  try {
-    if (axis.fillsByTraffic) row.memory.add(VXLANE, round, residentBytes(daemon.pid) / MIB);
-    const before = traffic.frames();
-    const startedAt = performance.now();
-    await pause(run, run.settings.seconds);
-    const frames = traffic.frames() - before;
-    if (frames === 0) throw new Error("nothing arrived");
-    row.rate.add(VXLANE, round, frames / (performance.now() - startedAt) / 1000);
-  } finally {
-    await traffic.stop();
-  }
+  const noteMemory = (): void => row.memory.add(VXLANE, round, residentBytes(daemon.pid) / MIB);
+  row.rate.add(VXLANE, round, await rateOf(run, traffic, axis.fillsByTraffic ? noteMemory : undefined));
 }
 
 function say(run: Run, axis: Axis, rows: ReadonlyMap<number, Row>): void {

@@ -14,24 +14,31 @@ export const B = "10.99.0.2";
 /** A route for as many VTEPs as anybody wants. */
 const MANY = "10.98.0.0/16";
 const MTU = 1500;
+const UNDERLAY = "w1";
+/** Ethernet, IPv4, UDP. */
+const OUTER_LEN = 14 + 20 + 8;
 export const VNI = 1;
 export const PORT = "port0";
 const UDP_PORT = 4789;
 const PEER = "vx0";
+/** A veth pair that leads nowhere: what a generator can do by itself. */
+export const GENERATOR = "g1";
+const SINK = "g2";
 const METRICS = "127.0.0.1:9479";
 
 export interface Lab {
   readonly a: string;
   readonly b: string;
-  /** Of a process that lives in b from beginning to end. */
+  /** Of processes that live in a and b from beginning to end. */
+  readonly keeperA: number;
   readonly keeper: number;
 }
 
 export async function makeLab(run: Run, label: string): Promise<Lab> {
   const [a, b] = [await makeNamespace(run, `${label}-a`), await makeNamespace(run, `${label}-b`)];
-  await ip("link", "add", "w1", "netns", a, "type", "veth", "peer", "name", "w2", "netns", b);
+  await ip("link", "add", UNDERLAY, "netns", a, "type", "veth", "peer", "name", "w2", "netns", b);
   for (const [namespace, device, address] of [
-    [a, "w1", A],
+    [a, UNDERLAY, A],
     [b, "w2", B],
   ] as const) {
     await command("ip", ["netns", "exec", namespace, "sysctl", "-qew", "net.ipv6.conf.default.disable_ipv6=1"]);
@@ -58,9 +65,12 @@ export async function makeLab(run: Run, label: string): Promise<Lab> {
     "w2",
   );
   await ip("-n", b, "link", "set", PEER, "up");
-  const keeper = spawnIn(run, b, "sleep", ["infinity"]);
-  if (keeper.pid === undefined) throw new Error("sleep does not start");
-  return { a, b, keeper: keeper.pid };
+  await ip("link", "add", GENERATOR, "netns", a, "type", "veth", "peer", "name", SINK, "netns", b);
+  await ip("-n", a, "link", "set", GENERATOR, "up");
+  await ip("-n", b, "link", "set", SINK, "up");
+  const [keeperA, keeper] = [a, b].map((namespace) => spawnIn(run, namespace, "sleep", ["infinity"]).pid);
+  if (keeperA === undefined || keeper === undefined) throw new Error("sleep does not start");
+  return { a, b, keeperA, keeper };
 }
 
 /** Address of VTEP number `n`, 0 and up: the first is host b's own. */
@@ -92,10 +102,14 @@ export async function start(run: Run, { a }: Lab, size: Size): Promise<Daemon> {
   return daemon;
 }
 
-/** A sender in host b whose frames come out of the port. @returns its process */
-export async function startSender(run: Run, { a, b }: Lab, macs: number): Promise<ChildProcess> {
+export async function portMac({ a }: Lab): Promise<string> {
   const found = JSON.parse(await ip("-n", a, "-j", "link", "show", "dev", PORT)) as { address: string }[];
-  const order: SenderOrder = { address: A, port: UDP_PORT, vni: VNI, mac: found[0]?.address ?? "", macs };
+  return found[0]?.address ?? "";
+}
+
+/** A sender in host b whose frames come out of the port. @returns its process */
+export function startSender(run: Run, { b }: Lab, mac: string, macs: number): ChildProcess {
+  const order: SenderOrder = { address: A, port: UDP_PORT, vni: VNI, mac, macs };
   const [file = "", ...args] = pinned("sender", process.execPath, [SENDER, JSON.stringify(order)]);
   return spawnIn(run, b, file, args);
 }
@@ -110,13 +124,28 @@ export function peerFrames({ keeper }: Lab): number {
   return receivedFrames(keeper, PEER);
 }
 
-/** Column of /proc/net/dev. @throws if the process or the device is gone */
+/** Frames that a generator has got through the pair that leads nowhere. */
+export function sinkFrames({ keeper }: Lab): number {
+  return receivedFrames(keeper, SINK);
+}
+
+/** Datagrams of `length` bytes of UDP payload that have reached host a: those of one system call travel as one frame. */
+export function underlayDatagrams({ keeperA }: Lab, length: number): number {
+  const { frames, bytes } = received(keeperA, UNDERLAY);
+  return (bytes - frames * OUTER_LEN) / length;
+}
+
 function receivedFrames(pid: number, device: string): number {
+  return received(pid, device).frames;
+}
+
+/** @throws if the process or the device is gone */
+function received(pid: number, device: string): { frames: number; bytes: number } {
   const line = readFileSync(`/proc/${pid}/net/dev`, "utf8")
     .split("\n")
     .find((text) => text.trimStart().startsWith(`${device}:`));
   if (line === undefined) throw new Error(`there is no device ${device}`);
-  return Number(line.split(":")[1]?.trim().split(/\s+/)[1]);
+  return parseReceived(line);
 }
 
 const ASK = `fetch("http://${METRICS}/metrics").then((r) => r.text()).then((t) => console.log(t))`;
@@ -131,4 +160,13 @@ export async function learned(run: Run, { a }: Lab): Promise<number> {
 export function learnedOf(text: string): number {
   const rows = [...text.matchAll(/^vxlane_fdb_entries\{[^}]*kind="learned"[^}]*\} (\d+)$/gm)];
   return rows.reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** @param line of /proc/net/dev */
+export function parseReceived(line: string): { frames: number; bytes: number } {
+  const [bytes, frames] = line
+    .slice(line.indexOf(":") + 1)
+    .trim()
+    .split(/\s+/);
+  return { frames: Number(frames), bytes: Number(bytes) };
 }

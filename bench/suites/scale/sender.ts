@@ -22,7 +22,7 @@ const IPV4_LEN = 20;
 const PROTOCOL_UDP = 17;
 /* Our choices. */
 export const FRAME_LEN = 64;
-const DATAGRAM_LEN = VXLAN_LEN + FRAME_LEN;
+export const DATAGRAM_LEN = VXLAN_LEN + FRAME_LEN;
 /** Nobody has it, so the receiver counts the frame and forgets it. */
 const NOBODY = [10, 60, 0, 99];
 
