@@ -16,6 +16,7 @@ const PATHS = [2, 4, 8, 16, 32, 64];
 const QUICK_PATHS = [2, 16, 64];
 /** Our choice: flows hashed for one figure of one round. */
 const FLOWS_A_FIGURE = 50_000;
+const QUICK_FLOWS_A_FIGURE = 20_000;
 
 export function sizes({ quick }: Pick<Settings, "quick">): { flows: readonly number[]; paths: readonly number[] } {
   return quick ? { flows: QUICK_FLOWS, paths: QUICK_PATHS } : { flows: FLOWS, paths: PATHS };
@@ -34,12 +35,13 @@ export async function measureFullest(
   const measures = new Map(
     paths.flatMap((count) => flows.map((size) => [idOf(count, size), declare(run, count, size)])),
   );
+  const hashed = run.settings.quick ? QUICK_FLOWS_A_FIGURE : FLOWS_A_FIGURE;
   for (let round = 0; round < run.settings.rounds; round++) {
     for (const size of flows) {
       if (!paths.some((count) => run.wants(idOf(count, size)))) continue;
       await breath();
       run.checkpoint();
-      for (const [name, loads] of meanLoads(choosers, paths, size, round)) {
+      for (const [name, loads] of meanLoads(choosers, paths, size, { round, flows: hashed })) {
         paths.forEach((count, index) => {
           measures.get(idOf(count, size))?.add(name, round, loads[index] ?? Number.NaN);
         });
@@ -62,14 +64,18 @@ function declare(run: Run, paths: number, flows: number): Measure {
   });
 }
 
-/** @returns by contender, for each number of paths, the mean over trials */
+/**
+ * @param effort flows to hash in all, in trials of `size` flows, one at the least
+ * @returns by contender, for each number of paths, the mean over trials
+ */
 export function meanLoads(
   choosers: readonly Chooser[],
   paths: readonly number[],
   size: number,
-  round: number,
+  effort: { readonly round: number; readonly flows: number },
 ): Map<string, number[]> {
-  const trials = Math.max(1, Math.round(FLOWS_A_FIGURE / size));
+  const { round } = effort;
+  const trials = Math.max(1, Math.round(effort.flows / size));
   const sums = new Map(choosers.map(({ name }) => [name, paths.map(() => 0)]));
   // A switch costs a table of all ports, so trials share some.
   const switches = Array.from({ length: Math.min(trials, 4) }, (_, n) => new Switch(trialRandom(round, -1 - n)));

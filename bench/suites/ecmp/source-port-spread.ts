@@ -9,7 +9,7 @@ import { type Chooser, PERFECT } from "./source-ports.js";
 
 export const SLICES = 256;
 const FLOWS = 16384;
-const QUICK_TRIALS = 4;
+const QUICK_TRIALS = 3;
 const TRIALS = 16;
 
 const NAMES = Object.keys(POPULATIONS) as PopulationName[];

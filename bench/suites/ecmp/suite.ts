@@ -19,7 +19,7 @@ export const ecmp: Suite = {
   name: "ecmp",
   summary: "source-port entropy: load of the fullest of equal-cost paths, and chi-square",
   defaults: { rounds: 5, seconds: 1 },
-  quick: { rounds: 3, seconds: 0.1 },
+  quick: { rounds: 2, seconds: 0.1 },
   plan,
   run,
 };

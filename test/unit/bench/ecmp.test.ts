@@ -122,7 +122,7 @@ describe("what comes out", () => {
 
   test("a formula that gives every flow one port fills one path", () => {
     const stuck: Chooser = { name: "stuck", range: { min: 1, end: 2 }, choose: () => () => 1 };
-    expect(meanLoads([stuck], [2, 16], 16384, 0).get("stuck")).toEqual([2, 16]);
+    expect(meanLoads([stuck], [2, 16], 16384, { round: 0, flows: 16384 }).get("stuck")).toEqual([2, 16]);
   });
 
   test.each(NAMES)("chi-square of %s: vxlane is as random as dice", (name) => {

@@ -27,7 +27,7 @@ export interface Case {
 }
 
 /** Our choice: compilers are warm by then, and caches. */
-const WARM_UP_SECONDS = 0.05;
+const WARM_UP_SECONDS = 0.04;
 
 /** What `timeCases` will take. */
 export function casesSeconds(cases: number, { rounds, seconds }: { rounds: number; seconds: number }): number {
