@@ -10,7 +10,7 @@ import { FrameSource, KIND_NAMES, type Source } from "../../../bench/suites/data
 import { PAGE_FAULTS, PerfCounters } from "../../../bench/suites/dataplane/rig/perf.js";
 import { Meter } from "../../../bench/suites/dataplane/rig/timing.js";
 import { counterOf, createWorld, keepFdb, type World } from "../../../bench/suites/dataplane/rig/world.js";
-import { shortCount } from "../../../bench/suites/dataplane/scenario.js";
+import { Bench, shortCount } from "../../../bench/suites/dataplane/scenario.js";
 import { dataplane } from "../../../bench/suites/dataplane/suite.js";
 import { emptyTable } from "../../../bench/suites/dataplane/walks.js";
 import { workerCounts } from "../../../bench/suites/dataplane/workers.js";
@@ -186,6 +186,14 @@ describe("the suite", () => {
       expect(measure.value("WebAssembly") ?? measure.reason("WebAssembly")).toBeDefined();
     }
     expect(run.headlines.join()).toMatch(/encap.*decap.*learned/s);
+  });
+
+  test("takes vxlane for its WebAssembly", () => {
+    const wants = (peers: string[]): boolean => {
+      const run = new Run({ settings: { ...QUICK, peers }, signal: new AbortController().signal, progress: () => {} });
+      return new Bench(run, module, undefined, "").wantsPeer("WebAssembly");
+    };
+    expect([["vxlane"], ["webassembly"], ["kernel"], ["C twin"]].map(wants)).toEqual([true, true, false, false]);
   });
 
   test("prepares nothing that --only leaves out", async () => {
