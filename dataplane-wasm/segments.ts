@@ -29,6 +29,13 @@ import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4, L3_IPV
 import { PROTOCOL_TCP, PROTOCOL_UDP, TCP_LEN, tcpHeaderLen, UDP_LEN } from "./wire/transport";
 import { VXLAN_LEN } from "./wire/vxlan";
 
+/**
+ * Our choice: more than any sane sender hands over (Linux makes at least 36 bytes of TCP a segment where timestamps are on,
+ * TCP_MIN_SND_MSS less 12, and at most 128 datagrams of UDP, UDP_MAX_SEGMENTS), and a batch of such frames from a hostile
+ * one must not keep a worker for seconds.
+ */
+const SUPER_SEGMENTS_MAX: u32 = 2048;
+
 const GSO_TYPE_SHIFT: u32 = 8;
 const GSO_SIZE_SHIFT: u64 = 32;
 
@@ -79,11 +86,12 @@ export function noteSegments(input: Descriptor, protocol: u32, size: u32, mtu: u
   input.payloadSum = 0; // and FAILED_BYTES
 }
 
-/** True if a port's super-frame is of its type's family, and the packet ends where the frame does. */
+/** True if a port's super-frame is of its type's family, of a sane number of segments, and ends where its packet does. */
 function isAsClaimed(input: Descriptor, inner: u64): bool {
   const type = superType(input);
   const kind = innerKind(inner);
   if (type === VIRTIO_GSO_TCPV4 ? kind !== L3_IPV4 : type === VIRTIO_GSO_TCPV6 && kind !== L3_IPV6) return false;
+  if (<u32>input.payloadLen > SUPER_SEGMENTS_MAX * superSize(input)) return false;
   return innerL4(inner) + innerL4Len(inner) === input.payloadLen;
 }
 

@@ -6,6 +6,8 @@
 #include "tables.h"
 #include "wire.h"
 
+#define SUPER_SEGMENTS_MAX 2048u
+
 static inline u32 gso_type(const struct descriptor *input) {
   return ((u32)input->virtio[0] >> 8 & 0xff) & ~(u32)VIRTIO_GSO_ECN;
 }
@@ -50,6 +52,7 @@ static COLD void note_super(struct descriptor *input) {
   if (input->payload_len < ETH_LEN || (!is_tcp && type != VIRTIO_GSO_UDP_L4)) return;
   u64 inner = parse_inner(at(input->payload_ptr), input->payload_len);
   if (is_tcp && inner_kind(inner) != (type == VIRTIO_GSO_TCPV4 ? L3_IPV4 : L3_IPV6)) return;
+  if (input->payload_len > SUPER_SEGMENTS_MAX * gso_size(input)) return;
   if (inner_l4(inner) + inner_l4_len(inner) != input->payload_len) return;
   note_segments(input, headers_len(input, inner, is_tcp ? PROTOCOL_TCP : PROTOCOL_UDP), gso_size(input));
 }

@@ -14,6 +14,9 @@ const GSO_TCPV6 = 4;
 const GSO_UDP_L4 = 5;
 const GSO_ECN = 0x80;
 
+/** Nobody honest asks for more. */
+const SEGMENTS_MAX = 2048;
+
 const TCP_FIN = 0x01;
 const TCP_PSH = 0x08;
 const TCP_CWR = 0x80;
@@ -45,6 +48,7 @@ export function superOf(frame: Uint8Array, virtio: Virtio): Super | undefined {
   const headers = ip.l4 + length;
   const size = virtio.gsoSize;
   if (length < least || size === 0 || frame.length - headers <= size) return undefined;
+  if (frame.length > size * SEGMENTS_MAX) return undefined;
   return { headers, size };
 }
 
