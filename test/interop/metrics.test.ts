@@ -28,6 +28,7 @@ const PINNED = {
   vxlane_worker_busy_ratio: "gauge",
   vxlane_worker_restarts_total: "counter",
   vxlane_events_lost_total: "counter",
+  vxlane_offload_enabled: "gauge",
   vxlane_build_info: "gauge",
 };
 
