@@ -40,4 +40,7 @@ export interface UnderlayDriver {
 
   /** The batch of `count` inputs from the underlay is settled: its buffers are the driver's again. */
   done?(count: number): void;
+
+  /** Called when the worker has gone round, a few times a second at least. */
+  tick?(): void;
 }

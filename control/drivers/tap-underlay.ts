@@ -171,6 +171,10 @@ export class TapUnderlay implements UnderlayDriver {
     }
   }
 
+  tick(): void {
+    this.#sockets.tick?.();
+  }
+
   #receiveFrames(max: number): number {
     const { u8, u32 } = this.#memory;
     let inputs = 0;

@@ -8,7 +8,8 @@
 //
 // There is room for so many. A full table gives up the socket of a port that has been silent for two seconds; where there is
 // none, or where another program has the port, trains leave as single datagrams. So a thousand busy flows never open and close
-// sockets in turns.
+// sockets in turns. A table that is not full gives up a port after longer silence: other programs may want it, and an idle
+// daemon holds no more descriptors than a new one.
 
 import { SYSTEM_CLOCK, SYSTEM_LOCAL } from "../../dataplane-wasm/layout.js";
 import { ADDRESS_LEN } from "../address.js";
@@ -20,6 +21,9 @@ import { IO_TRAIN_SOCKETS, ioPtr, TRAIN_SOCKETS_MAX } from "./io-tables.js";
 
 /* Our choices. */
 const IDLE_SECONDS = 2;
+const SILENT_SECONDS = 5;
+/** Sockets that one tick closes: a thousand at once would hold up the batches behind it. */
+const CLOSED_AT_ONCE = 32;
 /** How long a port that could not be bound is left alone. */
 const REFUSED_SECONDS = 30;
 /** Places that one look for a silent port passes. */
@@ -39,6 +43,7 @@ export class TrainSockets {
   readonly #usedAt: Uint32Array; // by place, SYSTEM_CLOCK
   #count = 0;
   #hand = 0;
+  #tickedAt = 0;
 
   /** @param size sockets that this worker may have, at most TRAIN_SOCKETS_MAX */
   constructor(memory: SharedMemory, worker: number, size: number) {
@@ -57,8 +62,21 @@ export class TrainSockets {
     if (place === NONE) return this.#openFor(port, now);
     const fd = this.#fds[place];
     if (fd !== REFUSED) this.#usedAt[place] = now;
-    else if (now - this.#usedAt[place] > REFUSED_SECONDS) return this.#open(place, port, now);
+    else if (now - this.#usedAt[place] >= REFUSED_SECONDS) return this.#open(place, port, now);
     return fd;
+  }
+
+  /** Gives up silent ports. To be called often; it looks once a second. */
+  tick(): void {
+    const now = this.#memory.u32[SYSTEM_CLOCK >>> 2];
+    if (now === this.#tickedAt) return;
+    this.#tickedAt = now;
+    let closed = 0;
+    for (let place = this.#count - 1; place >= 0 && closed < CLOSED_AT_ONCE; place--) {
+      if (now - this.#usedAt[place] < (this.#fds[place] === REFUSED ? REFUSED_SECONDS : SILENT_SECONDS)) continue;
+      this.#remove(place);
+      closed++;
+    }
   }
 
   /** Closes all, a predecessor's too. */
@@ -100,6 +118,20 @@ export class TrainSockets {
       return place;
     }
     return NONE;
+  }
+
+  /** Closes the socket of a place; the last place moves there. */
+  #remove(place: number): void {
+    this.#closeAt(place);
+    this.#places[this.#ports[place]] = NONE;
+    const last = --this.#count;
+    if (place === last) return;
+    const fd = this.#fds[last];
+    this.#fds[last] = 0;
+    this.#fds[place] = fd;
+    this.#ports[place] = this.#ports[last];
+    this.#usedAt[place] = this.#usedAt[last];
+    this.#places[this.#ports[place]] = place;
   }
 
   #closeAt(place: number): void {

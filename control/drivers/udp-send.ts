@@ -90,6 +90,10 @@ export class UdpSender {
     this.#flush();
   }
 
+  tick(): void {
+    this.#sockets.tick();
+  }
+
   close(): void {
     this.#sockets.close();
   }

@@ -47,6 +47,10 @@ export class UdpUnderlay implements UnderlayDriver {
     this.#sender.send(first, count);
   }
 
+  tick(): void {
+    this.#sender.tick();
+  }
+
   /** Closes the sockets that it has opened. */
   close(): void {
     this.#sender.close();

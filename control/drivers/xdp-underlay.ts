@@ -44,6 +44,10 @@ export class XdpUnderlay implements UnderlayDriver {
     this.#rings.done(count);
   }
 
+  tick(): void {
+    this.#sockets.tick?.();
+  }
+
   /** Neighbours go in one call. */
   #sendElsewhere(from: number, end: number): void {
     for (let first = from; first < end; ) {

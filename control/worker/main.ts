@@ -58,7 +58,10 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
       const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
       if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
     },
-    onRound: () => rings.tick(),
+    onRound() {
+      underlay.tick?.();
+      return rings.tick();
+    },
   });
 }
 
