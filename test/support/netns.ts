@@ -80,7 +80,8 @@ export function underlayAddress(index: number, family: 4 | 6 = 4): string {
 
 const withPrefix = (address: string) => `${address}/${address.includes(":") ? 64 : 24}`;
 
-async function host(lab: Lab, label: string, address: string): Promise<Host> {
+/** A host without an underlay yet. @param address that it is to have there */
+export async function host(lab: Lab, label: string, address: string): Promise<Host> {
   const ns = await lab.host(label);
   return { ns, agent: await Agent.start(ns), address, lab };
 }
