@@ -17,6 +17,8 @@ const VNI = 100;
 const UDP_PORT = 4789;
 const MTU = 1450;
 const PACKETS = Number(process.env.HOSTILE_PACKETS ?? 1_000_000);
+/** What the rings of AF_XDP take, the host does not see. */
+const ON_RINGS = process.env.VXLANE_TEST_UNDERLAY === "xdp";
 const STRANGER = "10.99.0.66";
 const STRANGERS_MAC = "02:66:66:66:66:66";
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
@@ -49,6 +51,8 @@ test(`${PACKETS} hostile packets`, { timeout: 300_000 }, async () => {
   const [a, b] = await twoHosts(await createLab());
   await b.ns.ip(`addr add ${STRANGER}/24 dev ${UNDERLAY}`);
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
+  // The train with which the daemon finds out about UDP_GRO is a datagram to the host too.
+  const own = ON_RINGS ? 0 : await datagramsSeen(a);
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   const { daemon } = ours;
   await reachable(kernel, ours);
@@ -75,9 +79,7 @@ test(`${PACKETS} hostile packets`, { timeout: 300_000 }, async () => {
   const samples = await daemon.metrics();
   const received = (direction: string) => sumOf(samples, "vxlane_received_frames_total", { direction });
   const dropped = (reason: string) => sumOf(samples, "vxlane_dropped_frames_total", { reason });
-  // What the rings of AF_XDP take, the host does not see.
-  if (process.env.VXLANE_TEST_UNDERLAY !== "xdp")
-    expect(received("decap"), "datagrams, to the frame").toBe(await datagramsSeen(a));
+  if (!ON_RINGS) expect(received("decap"), "datagrams, to the frame").toBe((await datagramsSeen(a)) - own);
   expect(received("encap"), "frames from the port, to the frame").toBe(await framesSeen(a, ours.device));
   expect(sumOf(samples, "vxlane_worker_restarts_total"), "restarts").toBe(0);
 
