@@ -2,9 +2,11 @@
 // gigabyte. On a veth no line limits anything, so this is what the tunnel costs in work, where the computed rows say what
 // it costs in bytes.
 
-import { command, hasProgram, isRoot, machineCpuSeconds, pause, spawnIn } from "../../host.js";
+import { hasProgram, isRoot, pause, spawnIn } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { inRound, type Run } from "../../suite.js";
+import { howToInstall, message } from "../path/field.js";
+import { tcp, tcpSeconds } from "../path/flows.js";
 import { pinned, pinning } from "../path/pinning.js";
 import { CONTENDERS, makeHosts, openPath, type Path, UNDERLAYS, VETH } from "./lab.js";
 
@@ -12,8 +14,6 @@ const DIRECTIONS = ["out", "in"] as const;
 const QUICK_DIRECTIONS = ["out"] as const;
 type Direction = (typeof DIRECTIONS)[number];
 const SERVER_SECONDS = 0.3;
-/** What iperf3 takes before and after its seconds. */
-const CLIENT_SECONDS = 0.3;
 
 interface Test {
   readonly underlay: (typeof UNDERLAYS)[number];
@@ -22,15 +22,10 @@ interface Test {
   readonly cpu: Measure;
 }
 
-interface Iperf3Report {
-  readonly error?: string;
-  readonly end?: { readonly sum_received?: { readonly bits_per_second?: number; readonly bytes?: number } };
-}
-
 export function missing(): string[] {
   return [
     ...(isRoot() ? [] : ["root, for network namespaces: run it with sudo"]),
-    ...(hasProgram("iperf3") ? [] : ["iperf3: apt-get install iperf3"]),
+    ...(hasProgram("iperf3") ? [] : [howToInstall("iperf3")]),
   ];
 }
 
@@ -44,12 +39,7 @@ export function goodputSeconds({
   seconds: number;
 }): number {
   const samples = rounds * UNDERLAYS.length * (quick ? 1 : 2) * (CONTENDERS.length - 1);
-  return samples * (wholeSeconds(seconds) + CLIENT_SECONDS) + 4;
-}
-
-/** iperf3 takes 0.5 for 0, which is for ever. */
-function wholeSeconds(seconds: number): number {
-  return Math.max(1, Math.round(seconds));
+  return samples * tcpSeconds(seconds) + 4;
 }
 
 export function goodputIds(quick: boolean): string[] {
@@ -138,7 +128,7 @@ async function build(run: Run, tests: readonly Test[], contenders: readonly stri
         paths.push(await openPath(run, hosts, contender, underlay));
       } catch (error) {
         run.checkpoint();
-        const reason = firstWords(error);
+        const reason = message(error);
         for (const test of tests.filter((own) => own.underlay === underlay)) refuse(test, contender, reason);
         run.progress(`${contender} over ${underlay}: absent: ${reason}`);
       }
@@ -153,40 +143,15 @@ async function build(run: Run, tests: readonly Test[], contenders: readonly stri
 
 async function once(run: Run, path: Path, test: Test, round: number): Promise<void> {
   run.checkpoint();
-  const seconds = wholeSeconds(run.settings.seconds);
-  const reverse = test.direction === "in" ? ["-R"] : [];
-  const options = ["-c", path.address, "-t", String(seconds), "-J", "--connect-timeout", "3000", ...reverse];
-  const client = pinned("sender", "iperf3", options);
   try {
-    const before = machineCpuSeconds();
-    const startedAt = performance.now();
-    const answer = await command("ip", ["netns", "exec", path.namespace, ...client], (seconds + 10) * 1000, run.signal);
-    const cpu = machineCpuSeconds() - before;
-    const cores = cpu / ((performance.now() - startedAt) / 1000);
-    const { gigabits, gigabytes } = parse(answer);
-    test.rate.add(path.contender, round, gigabits, cores);
-    if (path.contender === VETH) test.rate.ceiling(round, gigabits);
-    test.cpu.add(path.contender, round, cpu / gigabytes, cores);
+    const { gigabitPerSecond, cpuSecondsPerGigabyte, cores } = await tcp(run, path, 1, test.direction);
+    test.rate.add(path.contender, round, gigabitPerSecond, cores);
+    if (path.contender === VETH) test.rate.ceiling(round, gigabitPerSecond);
+    test.cpu.add(path.contender, round, cpuSecondsPerGigabyte, cores);
   } catch (error) {
     run.checkpoint();
-    refuse(test, path.contender, firstWords(error));
+    refuse(test, path.contender, message(error));
   }
-}
-
-/** @param json of `iperf3 -J`. @throws with iperf3's words when nothing arrived */
-export function parse(json: string): { gigabits: number; gigabytes: number } {
-  const { error, end } = JSON.parse(json) as Iperf3Report;
-  const { bits_per_second: rate = 0, bytes = 0 } = end?.sum_received ?? {};
-  if (error !== undefined || bytes === 0) throw new Error(`iperf3: ${error ?? "nothing arrived"}`);
-  return { gigabits: rate / 1e9, gigabytes: bytes / 1e9 };
-}
-
-/** What a failure says in one line: of a daemon's JSON log, the message of its last error. */
-export function firstWords(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const messages = [...text.matchAll(/"msg":"((?:[^"\\]|\\.)*)"/g)].map(([, words]) => words ?? "");
-  const [line = "unknown"] = text.replace(/\S*vxlane\.yaml:[\d:]+ /, "").split("\n");
-  return messages.length === 0 ? line : `${line.slice(0, line.indexOf("{")).trim()} ${messages.at(-1)}`;
 }
 
 function say(run: Run, tests: readonly Test[]): void {

@@ -1,10 +1,11 @@
 // Two hosts in network namespaces on one veth that carries IPv4 and IPv6, and on it at the same time, over either: no
 // tunnel, the kernel's, and vxlane's with each underlay driver. The far side of every tunnel is the kernel's vxlan device.
 
-import { startDaemon } from "../../daemon.js";
-import { command, ip, makeNamespace } from "../../host.js";
+import { ip, makeNamespace } from "../../host.js";
 import type { Run } from "../../suite.js";
-import { pinned } from "../path/pinning.js";
+import { reach } from "../path/field.js";
+import type { Reach } from "../path/flows.js";
+import { startPinned } from "../path/vxlane.js";
 import { underlayMtu } from "./wire.js";
 
 export const UNDERLAYS = ["IPv4", "IPv6"] as const;
@@ -28,13 +29,10 @@ export interface Hosts {
   readonly b: string;
 }
 
-/** Where host b is reached from host a through a contender. */
-export interface Path {
+/** How host b is reached from host a through a contender. */
+export interface Path extends Reach {
   readonly contender: string;
   readonly underlay: Underlay;
-  /** Of host a. */
-  readonly namespace: string;
-  readonly address: string;
 }
 
 export async function makeHosts(run: Run): Promise<Hosts> {
@@ -61,7 +59,7 @@ function nodad(underlay: Underlay): string[] {
 /** @throws with the reason if the contender cannot be had here */
 export async function openPath(run: Run, hosts: Hosts, contender: string, underlay: Underlay): Promise<Path> {
   const place = CONTENDERS.indexOf(contender) * UNDERLAYS.length + UNDERLAYS.indexOf(underlay);
-  const path = { contender, underlay, namespace: hosts.a, address: ADDRESSES[underlay].b };
+  const path = { contender, underlay, a: { namespace: hosts.a }, b: { address: ADDRESSES[underlay].b } };
   if (contender === VETH) return path;
   const [vni, port] = [100 + place, 4789 + place];
   const subnet = `10.60.${place}`;
@@ -71,18 +69,12 @@ export async function openPath(run: Run, hosts: Hosts, contender: string, underl
     await kernelVxlan(hosts.a, A_DEVICE, underlay, "a", vni, port);
     await address(hosts.a, `vx${vni}`, `${subnet}.1`);
   } else {
-    await startDaemon(run, hosts.a, configOf(contender, underlay, vni, port), (file, args) =>
-      pinned("tunnel", file, args),
-    );
+    await startPinned(run, hosts.a, configOf(contender, underlay, vni, port));
     await address(hosts.a, `port${vni}`, `${subnet}.1`);
   }
-  await command(
-    "ip",
-    ["netns", "exec", hosts.a, "ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", `${subnet}.2`],
-    10_000,
-    run.signal,
-  );
-  return { ...path, address: `${subnet}.2` };
+  const tunnel = { ...path, b: { address: `${subnet}.2` } };
+  await reach(run, tunnel);
+  return tunnel;
 }
 
 function mtuOver(underlay: Underlay): number {

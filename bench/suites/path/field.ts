@@ -6,7 +6,7 @@ import { hasProgram, pause, spawnIn } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { inRound, type Run } from "../../suite.js";
 import type { Contender } from "./contenders.js";
-import { serve } from "./flows.js";
+import { type Reach, serve } from "./flows.js";
 import { udpFrame } from "./frames.js";
 import { blast, type Generator } from "./generator.js";
 import { describe, type End, inside, NOBODYS_MAC, twoHosts, UNDERLAY, UNDERLAY_DEVICE, type Way } from "./hosts.js";
@@ -17,6 +17,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   iperf3: "iperf3",
   trafgen: "netsniff-ng",
   sockperf: "sockperf",
+  gcc: "gcc libc6-dev",
   "ovsdb-tool": "openvswitch-common",
   "ovsdb-server": "openvswitch-switch",
   "ovs-vswitchd": "openvswitch-switch",
@@ -59,7 +60,7 @@ export function howToInstall(program: string): string {
 }
 
 /** Waits until a ping comes back, which is also how both sides learn. @throws if none does */
-async function reach(run: Run, { a, b }: Way): Promise<void> {
+export async function reach(run: Run, { a, b }: Reach): Promise<void> {
   if (!hasProgram("ping")) return pause(run, 1);
   try {
     await inside(run, a, "ping", ["-n", "-c", "1", "-i", "0.2", "-w", "4", b.address]);

@@ -3,7 +3,7 @@
 import type { MeasureOptions } from "../../measure.js";
 import type { Run } from "../../suite.js";
 import type { TestId } from "./contenders.js";
-import { roundTrips, roundTripsApart, tcp } from "./flows.js";
+import { roundTrips, roundTripsApart, tcp, tcpSeconds } from "./flows.js";
 import { blast, FLOOD, type Generator, TRAFGEN } from "./generator.js";
 import type { Direction, Way } from "./hosts.js";
 
@@ -78,15 +78,9 @@ function tcpTest(flows: (typeof FLOWS)[number], direction: Direction): Test {
         plot: { chart: "CPU of a gigabyte over TCP", x, xLabel },
       },
     ],
-    seconds: (seconds) => Math.max(1, Math.round(seconds)) + 0.3,
+    seconds: tcpSeconds,
     sample: async (run, way) => {
-      const { gigabitPerSecond, cpuSecondsPerGigabyte, cores } = await tcp(
-        run,
-        way,
-        flows,
-        direction,
-        run.settings.seconds,
-      );
+      const { gigabitPerSecond, cpuSecondsPerGigabyte, cores } = await tcp(run, way, flows, direction);
       return { values: [gigabitPerSecond, cpuSecondsPerGigabyte], cores };
     },
     ceiling: "plain",
@@ -163,7 +157,7 @@ const idle: Test = {
   seconds: (seconds) => roundTripsApart(seconds) ?? seconds + 2.3,
   apart: roundTripsApart,
   sample: async (run, way) => {
-    const { p50Us, p99Us, p999Us, cores } = await roundTrips(run, way, run.settings.seconds);
+    const { p50Us, p99Us, p999Us, cores } = await roundTrips(run, way);
     return { values: [p50Us, p99Us, p999Us], cores };
   },
 };
@@ -185,7 +179,7 @@ const loaded: Test = {
     const { frameRate } = known;
     if (frameRate === undefined) throw new Error("what is half of its load is not known: 64 B frames out gave no rate");
     const load = frameRate * 1e6 * LOAD_SHARE;
-    const { p50Us, p99Us, p999Us, messagesPerSecond, cores } = await roundTrips(run, way, run.settings.seconds, load);
+    const { p50Us, p99Us, p999Us, messagesPerSecond, cores } = await roundTrips(run, way, load);
     return { values: [p50Us, p99Us, p999Us, messagesPerSecond / 1e6], cores };
   },
 };

@@ -40,15 +40,17 @@ export function vxlaneYaml(side: "a" | "b", { underlay, ports, fdb = [], options
     .join("\n");
 }
 
-/** @throws with the daemon's own reason if it does not start */
-export async function startVxlane(run: Run, host: Host, side: "a" | "b", config: VxlaneConfig): Promise<Daemon> {
+export function startVxlane(run: Run, host: Host, side: "a" | "b", config: VxlaneConfig): Promise<Daemon> {
+  return startPinned(run, host.namespace, vxlaneYaml(side, config));
+}
+
+/** vxlane on the cores of a tunnel. @throws with the daemon's own reason, in one line, if it does not start */
+export async function startPinned(run: Run, namespace: string, yaml: string): Promise<Daemon> {
   try {
-    return await startDaemon(run, host.namespace, vxlaneYaml(side, config), (file, args) =>
-      pinned("tunnel", file, args),
-    );
+    return await startDaemon(run, namespace, yaml, (file, args) => pinned("tunnel", file, args));
   } catch (error) {
     run.checkpoint();
     const [what = "", ...log] = (error instanceof Error ? error.message : String(error)).split(": ");
-    throw new Error(`${what}: ${refusal(log.join(": "))}`);
+    throw new Error(`${what}: ${refusal(log.join(": ")).split("; allowed:")[0]}`);
   }
 }

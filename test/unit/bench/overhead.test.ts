@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { Run, type Settings } from "../../../bench/suite.js";
 import { compute, rows } from "../../../bench/suites/overhead/computed.js";
-import { firstWords, goodputIds, parse } from "../../../bench/suites/overhead/goodput.js";
+import { goodputIds } from "../../../bench/suites/overhead/goodput.js";
 import { overhead } from "../../../bench/suites/overhead/suite.js";
 import {
   gigabits,
@@ -87,21 +87,5 @@ describe("rows", () => {
     const ids = new Set(run.measures.map(({ options }) => options.id));
     expect(rows({ quick: true }).every(({ options }) => ids.has(options.id))).toBe(true);
     expect(run.headlines.join()).toMatch(/1550 over IPv4, 1570 over IPv6/);
-  });
-});
-
-describe("what others say", () => {
-  test("iperf3's report, its error, and nothing", () => {
-    const report = (bytes: number) => JSON.stringify({ end: { sum_received: { bits_per_second: 2e9, bytes } } });
-    expect(parse(report(5e8))).toEqual({ gigabits: 2, gigabytes: 0.5 });
-    expect(() => parse(report(0))).toThrow("nothing arrived");
-    expect(() => parse('{"error":"unable to connect"}')).toThrow("unable to connect");
-  });
-
-  test("a daemon's log in one line", () => {
-    const log = 'vxlane run ended with 1: {"level":30,"msg":"starting"}\n{"level":60,"msg":"no address"}';
-    expect(firstWords(new Error(log))).toBe("vxlane run ended with 1: no address");
-    const refused = "vxlane run ended with 2: vxlane: /tmp/x/vxlane.yaml:3:21: underlay.driver: tap is not one";
-    expect(firstWords(new Error(refused))).toBe("vxlane run ended with 2: vxlane: underlay.driver: tap is not one");
   });
 });
