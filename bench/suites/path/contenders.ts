@@ -7,6 +7,7 @@
 import type { Daemon } from "../../daemon.js";
 import type { Run } from "../../suite.js";
 import { bridge } from "./bridge.js";
+import { startLoop } from "./c-loop.js";
 import {
   container,
   describe,
@@ -90,9 +91,22 @@ const ovs: Contender = {
   build: async (run, label) => {
     const { a, b } = await twoHosts(run, label);
     await startOvs(run, a);
-    // As on a wire: checksums finished and segments cut, since Open vSwitch drops what a veth leaves unfinished.
-    await inside(run, b, "ethtool", ["-K", UNDERLAY_DEVICE, "tx", "off"]);
+    await finishAsOnAWire(run, b);
     return introduce(await openEnd(a, OVS_DEVICE, OVERLAY.a), await kernelEnd(b));
+  },
+};
+
+const cLoop: Contender = {
+  name: "C loop",
+  endToEnd: true,
+  tests: ["rtt"],
+  fullOnly: true,
+  programs: ["gcc", "ethtool"],
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    const broken = await startLoop(run, a, TAP);
+    await finishAsOnAWire(run, b);
+    return { ...(await introduce(await openEnd(a, TAP, OVERLAY.a), await kernelEnd(b))), broken };
   },
 };
 
@@ -136,10 +150,12 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
 }
 
 const HEADLINE_TESTS: readonly TestId[] = ["tcp-1-out", "tcp-1-in", "frames-64-out"];
+/** With the frames that half load is half of. */
+const LATENCY_TESTS: readonly TestId[] = ["frames-64-out", "rtt", "rtt-load"];
 
 function variants(driver: Driver): Contender[] {
   const bothEnds = { suffix: "both ends", bothEnds: true, tests: HEADLINE_TESTS, fullOnly: true };
-  const busyPoll = { suffix: "busyPoll", options: { busyPoll: "50us" }, tests: ["rtt"] as const, fullOnly: true };
+  const busyPoll = { suffix: "busyPoll", options: { busyPoll: "50us" }, tests: LATENCY_TESTS, fullOnly: true };
   return [vxlane(driver), vxlane(driver, bothEnds), vxlane(driver, busyPoll)];
 }
 
@@ -155,12 +171,18 @@ export const END_TO_END: readonly Contender[] = [
   kernel,
   bridgeKernel,
   ovs,
+  cLoop,
   ...variants("udp"),
   vxlane("udp", offloadsOff),
   ...variants("tap"),
   ...variants("xdp"),
   vxlane("xdp", { suffix: "tap port", port: "tap", tests: HEADLINE_TESTS, fullOnly: true }),
 ];
+
+/** For contenders who lose what a veth leaves unfinished: the sender finishes checksums and cuts segments itself. */
+async function finishAsOnAWire(run: Run, host: Host): Promise<void> {
+  await inside(run, host, "ethtool", ["-K", UNDERLAY_DEVICE, "tx", "off"]);
+}
 
 async function kernelEnd(host: Host): Promise<End> {
   return openEnd(host, await kernelVxlan(host, "b"), OVERLAY.b);

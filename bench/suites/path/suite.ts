@@ -5,7 +5,7 @@
 // in a test, is absent from those rows with its reason, and the others go on.
 
 import { daemonMissing } from "../../daemon.js";
-import { hasProgram, isRoot } from "../../host.js";
+import { hasProgram, isRoot, pause, watched } from "../../host.js";
 import { type Plan, type Run, type Settings, type Suite, wantsPeer } from "../../suite.js";
 import { type Contender, END_TO_END, PLAIN } from "./contenders.js";
 import { build, Ceiling, howToInstall, type Member, message, Turns } from "./field.js";
@@ -17,6 +17,7 @@ import { LOAD_OF, TESTS, type Test } from "./tests.js";
 const CONTENDERS: readonly Contender[] = [...END_TO_END, ...FORWARDING];
 /** To build a contender, and to take it away again. */
 const BUILD_SECONDS = 0.7;
+const REST_SECONDS = 0.5;
 
 export const path: Suite = {
   name: "path",
@@ -85,6 +86,7 @@ function plan(settings: Settings): Plan {
     seconds: contenders.length * BUILD_SECONDS + settings.rounds * round,
     missing,
     ids: TESTS.flatMap(({ measures }) => measures.map(({ id }) => id)),
+    peers: CONTENDERS.map(({ name }) => name),
   };
 }
 
@@ -106,6 +108,8 @@ async function run(run: Run): Promise<void> {
 
   const members: Member[] = [];
   for (const [index, contender] of contenders.entries()) members.push(await build(run, contender, String(index)));
+  const { cores } = await watched(() => pause(run, REST_SECONDS));
+  run.fact("path at rest, all contenders up", `${cores.toFixed(2)} cores busy`);
   const ceiling = new Ceiling(run);
   const rateOf = (contender: string, round: number): number | undefined => {
     const rates = [...measures].find(([{ id }]) => id === LOAD_OF)?.[1][0];
@@ -131,6 +135,8 @@ async function run(run: Run): Promise<void> {
 async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Turns, round: number): Promise<void> {
   const [rate] = measures;
   if (rate === undefined || test.ceiling === undefined) return;
+  const inRound = (name: string): boolean => rate.samples(name).some((sample) => sample.round === round);
+  if (!rate.contenders().some(inRound)) return;
   const plain = rate.samples(PLAIN).find((sample) => sample.round === round);
   try {
     if (test.ceiling !== "plain")
@@ -151,8 +157,10 @@ const NOTES: readonly string[] = [
   "out: from the contender's side to the far side; in: the other way",
   "the far side is the kernel's vxlan device, but of veth (no tunnel) and of `both ends` (vxlane there too)",
   "bridge+kernel and vxlane xdp serve a container on a veth; the others' side is their own device",
-  "ovs: its peer's veth finishes checksums and cuts segments, as a wire would; the other contenders' do not",
-  "frames: one flow of one sender, counted at the receiving device, lengths without FCS",
+  "C loop: the loop of a sleeping udp worker in C and nothing else, for one VTEP, one frame a system call",
+  "ovs, C loop: the peer's veth finishes checksums and cuts segments, as on a wire; the other contenders' do not",
+  "frames: one flow of one sender, counted at the receiving device, lengths without FCS; one flow keeps to one worker",
+  "frames in: the far side's kernel device encapsulates them, and is often what limits",
   "sent: into the sending device; lost: refused by it (a full TAP queue), or gone on the way",
   "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once (in XDP when flooded)",
   "encap only, decap only: container, host, next host; what leaves is counted on the wire, what comes is in VXLAN already",
