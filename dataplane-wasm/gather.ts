@@ -5,6 +5,8 @@
 // itself. A datagram that does not fit the train of its flow (longer, or with another ECN field) closes it and opens the next
 // one, a shorter one is its last; so a flow is never reordered. Trains that a super-frame was cut into (segment.ts) join in as they
 // are. What makes a flow here is VTEP and source port, which is what makes one for the underlay, too.
+//
+// A frame that goes out unfinished (tunnel.ts) takes no part, since no socket could finish it, and closes the train of its flow.
 
 import { Descriptor, outputAt, workerContext } from "./descriptor";
 import {
@@ -78,7 +80,7 @@ function append(worker: u32, head: Descriptor, output: Descriptor, index: u32): 
   // Another size may only be that of one last, shorter datagram; and behind a shorter one comes nothing.
   if (sizeOf(output) !== size && (output.segments !== 1 || bytes > size)) return false;
   if (before !== datagrams * size || total > TRAIN_DATAGRAMS_MAX || before + bytes > TRAIN_BYTES_MAX) return false;
-  if (outerField(output) !== outerField(head)) return false;
+  if (outerField(output) !== outerField(head) || (output.virtio0 | head.virtio0) !== 0) return false;
   outputAt(worker, load<u16>(at, DESC_CHAIN_TAIL)).chain = <u16>(index + 1);
   output.flags = <u16>DESC_FLAG_CHAINED;
   store<u16>(at, <u16>index, DESC_CHAIN_TAIL);

@@ -18,7 +18,7 @@ static inline bool train_append(u32 worker, struct descriptor *head, struct desc
   u32 total = datagrams + output->segments;
   if (train_size(output) != size && (output->segments != 1 || bytes > size)) return false;
   if (before != datagrams * size || total > TRAIN_DATAGRAMS_MAX || before + bytes > TRAIN_BYTES_MAX) return false;
-  if (train_field(output) != train_field(head)) return false;
+  if (train_field(output) != train_field(head) || (output->virtio[0] | head->virtio[0]) != 0) return false;
   output_at(worker, ld16(p + DESC_CHAIN_TAIL))->chain = (u16)(index + 1);
   output->flags = DESC_FLAG_CHAINED;
   st16(p + DESC_CHAIN_TAIL, (u16)index);

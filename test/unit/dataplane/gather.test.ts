@@ -8,10 +8,12 @@ import * as L from "../../../dataplane-wasm/layout.js";
 import { imbalances } from "../../oracle/counters.js";
 import type { EncapInput } from "../../oracle/encap.js";
 import { Model } from "../../oracle/model.js";
+import { cutTunnel, isTunnel } from "../../oracle/tunnel-gso.js";
+import { finish, PLAIN, type Virtio } from "../../oracle/virtio.js";
 import { network, type World } from "../../oracle/world.js";
 import { concat, filler, hex } from "../../support/bytes.js";
 import { Engine } from "../../support/engine.js";
-import { ethernet, ipv4, udp } from "../../support/frames.js";
+import { type ChecksumMode, ethernet, ipv4, udp } from "../../support/frames.js";
 import { readCounters } from "../../support/readings.js";
 import { plainSuper } from "../../support/super.js";
 import { cutTrain } from "../../support/train.js";
@@ -71,9 +73,11 @@ function callsOf(engine: Engine, outputs: number): Call[] {
     const target = word(n, L.DESC_TARGET);
     if (size === 0) {
       expect([members, first]).toEqual([[n], 0]);
-      calls.push({ members, target, datagrams: [concat(header, payload)] });
+      const virtio = bytes(engine.output(n) + L.DESC_VIRTIO, L.VIRTIO_LEN);
+      calls.push({ members, target, datagrams: whole(concat(header, payload), virtio) });
       continue;
     }
+    expect(bytes(engine.output(n) + L.DESC_VIRTIO, L.VIRTIO_LEN)).toEqual(new Uint8Array(L.VIRTIO_LEN));
     const pieces = Array.from({ length: first === 0 ? 0 : half(n, L.DESC_PIECE_COUNT) }, (_, i) => {
       const piece = first + i * L.PIECE_SIZE;
       return bytes(Number(view.getBigUint64(piece, true)), Number(view.getBigUint64(piece + 8, true)));
@@ -88,6 +92,13 @@ function callsOf(engine: Engine, outputs: number): Call[] {
     calls.push({ members, target, datagrams });
   }
   return calls;
+}
+
+/** What leaves as it is; or what the tap underlay's kernel makes of it. */
+function whole(packet: Uint8Array, virtio: Uint8Array): Uint8Array[] {
+  if (isTunnel(virtio)) return cutTunnel(packet, virtio);
+  const [csumStart, csumOffset] = [6, 8].map((at) => virtio[at] | (virtio[at + 1] << 8));
+  return [finish(packet, { ...PLAIN, needsCsum: virtio[0] === L.VIRTIO_FLAG_NEEDS_CSUM, csumStart, csumOffset })];
 }
 
 /** Source and destination address and ports: what makes a flow of the underlay. */
@@ -133,11 +144,13 @@ function gathered(
   return sizes;
 }
 
-const frameOf = (dst: string, dataLen: number, srcPort: number, tos: number) =>
-  ethernet(
-    { dst, src: HOST_A },
-    ipv4({ src: "10.0.0.1", dst: "10.0.0.2", tos }, udp({ srcPort, dstPort: 80 }, filler(dataLen, dataLen + srcPort))),
-  );
+const frameOf = (dst: string, dataLen: number, srcPort: number, tos: number, checksum: ChecksumMode = "right") => {
+  const segment = udp({ srcPort, dstPort: 80 }, filler(dataLen, dataLen + srcPort));
+  return ethernet({ dst, src: HOST_A }, ipv4({ src: "10.0.0.1", dst: "10.0.0.2", tos, checksum }, segment));
+};
+
+/** As a host's own stack hands it over. */
+const UNFINISHED: Virtio = { ...PLAIN, needsCsum: true, csumStart: 34, csumOffset: 6 };
 
 const single = fc
   .record({
@@ -146,8 +159,13 @@ const single = fc
     dataLen: fc.constantFrom(20, 20, 20, 20, 21, 700, 1000),
     srcPort: fc.constantFrom(1, 1, 1, 2, 3),
     tos: fc.constantFrom(0, 0, 0, 0, 2, 3),
+    isFinished: fc.boolean(),
   })
-  .map(({ dst, dataLen, srcPort, tos }) => ({ attachment: 1, frame: frameOf(dst, dataLen, srcPort, tos) }));
+  .map(({ dst, dataLen, srcPort, tos, isFinished }) => ({
+    attachment: 1,
+    frame: frameOf(dst, dataLen, srcPort, tos, isFinished ? "right" : "unfinished"),
+    ...(isFinished ? {} : { virtio: UNFINISHED }),
+  }));
 
 const large = fc
   .record({
@@ -158,9 +176,13 @@ const large = fc
   })
   .map(({ dst, dataLen, size, port }) => ({ attachment: 1, ...plainSuper(dst, HOST_A, dataLen, size, port) }));
 
+const OVER_IPV6 = { local: "fd99::1", outerChecksum: false };
+
 describe.each([
   ["IPv4", {}],
-  ["IPv6", { local: "fd99::1", outerChecksum: false }],
+  ["IPv6", OVER_IPV6],
+  ["IPv4, an underlay with tunnel GSO", { tunnelGso: true }],
+  ["IPv6, an underlay with tunnel GSO", { ...OVER_IPV6, tunnelGso: true }],
 ] as const)("gathering over %s", (_name, fields) => {
   it("sends for each flow what the oracle says, in its order, and the counters balance", async () => {
     const engine = await Engine.create(settings(fields));
@@ -210,6 +232,15 @@ describe("trains", () => {
     const whole = { attachment: 1, ...plainSuper(HOST_FAR, HOST_A, 4 * 500, 500) };
     const rest = { attachment: 1, ...plainSuper(HOST_FAR, HOST_A, 3 * 500 - 7, 500) };
     expect(await sizesOf([whole, rest, whole])).toEqual([7, 4]);
+  });
+
+  it("take in nothing unfinished, which no socket could finish, and nothing overtakes it", async () => {
+    const frames = [0, 1, 2, 3, 4, 5].map((n): EncapInput => {
+      if (n !== 2 && n !== 3) return to(HOST_FAR, 50);
+      return { attachment: 1, frame: frameOf(HOST_FAR, 50, 1, 0, "unfinished"), virtio: UNFINISHED };
+    });
+    expect(await sizesOf(frames, { tunnelGso: true })).toEqual([2, 1, 1, 2]);
+    expect(await sizesOf(frames)).toEqual([6]);
   });
 
   it("do not come about without outer checksums, which the kernel wants for them", async () => {
