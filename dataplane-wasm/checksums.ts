@@ -55,7 +55,7 @@ export function pseudoSum(frame: usize, inner: u64): u64 {
 }
 
 /** The two 32-bit halves added: what a longer sum may take in one step. */
-function halves(word: u64): u64 {
+export function halves(word: u64): u64 {
   return (word >> 32) + (word & 0xffffffff);
 }
 

@@ -76,10 +76,14 @@ static inline bool tcp_follows(const u8 *head, const u8 *tcp, u32 seq) {
   return true;
 }
 
-static inline bool checksum_holds(const struct descriptor *input) {
-  if (input->flags & DESC_FLAG_UNFINISHED) return true;
+static inline bool checksums_hold(const struct descriptor *input) {
   const u8 *frame = at(input->payload_ptr);
   u64 inner = input->inner;
+  if (inner_kind(inner) == L3_IPV4) {
+    const u8 *ip = frame + inner_l3(inner);
+    if (fold(halves(ld64(ip)) + halves(ld64(ip + 8)) + ld32(ip + IPV4_DST)) != 0xffff) return false;
+  }
+  if (input->flags & DESC_FLAG_UNFINISHED) return true;
   return fold(sum_bytes(frame + inner_l4(inner), inner_l4_len(inner), pseudo_sum(frame, inner))) == 0xffff;
 }
 
@@ -100,9 +104,9 @@ static inline bool may_follow(u32 worker, u8 *chain, const struct descriptor *in
   } else if (count >= UDP_SEGMENTS_MAX) {
     return false;
   }
-  if (!checksum_holds(input)) return false;
+  if (!checksums_hold(input)) return false;
   if (ld32(chain + CHAIN_CHECKED)) return true;
-  if (!checksum_holds(head)) return false;
+  if (!checksums_hold(head)) return false;
   st32(chain + CHAIN_CHECKED, 1);
   return true;
 }
@@ -189,7 +193,9 @@ static inline void decap_coalesce(u32 worker, u32 outputs) {
   for (u32 n = 0; n < outputs; n++) {
     struct descriptor *output = output_at(worker, n);
     struct descriptor *input = input_at(worker, output->origin);
-    if (input->verdict != VERDICT_UNICAST || output->target_kind != FDB_KIND_ATTACHMENT) continue;
+    if (output->target_kind != FDB_KIND_ATTACHMENT) continue;
+    bool is_flooded = input->verdict != VERDICT_UNICAST;
+    if (is_flooded && opened == 0) continue;
     u64 inner = input->inner;
     u32 protocol = inner_protocol(inner);
     u32 wanted = protocol == PROTOCOL_TCP ? OFFLOAD_PORT_TSO : protocol == PROTOCOL_UDP ? OFFLOAD_PORT_USO : 0;
@@ -198,7 +204,7 @@ static inline void decap_coalesce(u32 worker, u32 outputs) {
     const u8 *frame = at(input->payload_ptr);
     u64 flow = (u64)flow_hash_of(frame, inner) | (u64)output->target << 32;
     u8 *chain = find_chain(worker, opened, flow, frame, inner);
-    u32 data_len = data_len_of(input, output);
+    u32 data_len = is_flooded ? 0 : data_len_of(input, output);
     if (chain) {
       if (data_len != 0 && may_follow(worker, chain, input, data_len)) {
         append_to_chain(worker, chain, n, data_len, closes_chain(frame, inner));

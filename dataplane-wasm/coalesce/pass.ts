@@ -45,7 +45,9 @@ export function decapCoalesce(worker: u32, outputs: u32): void {
   for (let n: u32 = 0; n < outputs; n++) {
     const output = outputAt(worker, n);
     const input = inputAt(worker, output.origin);
-    if (input.verdict !== VERDICT_UNICAST || output.targetKind !== FDB_KIND_ATTACHMENT) continue;
+    if (output.targetKind !== FDB_KIND_ATTACHMENT) continue;
+    const isFlooded = input.verdict !== VERDICT_UNICAST;
+    if (isFlooded && opened === 0) continue;
     const inner = input.inner;
     const protocol = innerProtocol(inner);
     const wanted = protocol === PROTOCOL_TCP ? OFFLOAD_PORT_TSO : protocol === PROTOCOL_UDP ? OFFLOAD_PORT_USO : 0;
@@ -53,7 +55,8 @@ export function decapCoalesce(worker: u32, outputs: u32): void {
 
     const flow = <u64>flowHashOf(input.payloadPtr, inner) | ((<u64>output.target) << 32);
     let chain = findChain(worker, opened, flow, input.payloadPtr, inner);
-    const dataLen = dataLenOf(input, output);
+    // Copies share their payload with other ports, so they take no part; but nothing may overtake them.
+    const dataLen = isFlooded ? 0 : dataLenOf(input, output);
     if (chain !== 0) {
       if (dataLen !== 0 && mayFollow(worker, chain, input, dataLen)) {
         append(worker, chain, n, dataLen, closesChain(input.payloadPtr, inner));

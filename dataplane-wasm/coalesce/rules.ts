@@ -2,15 +2,17 @@
 // that all segments share has to be equal, and everything that counts up has to count up.
 //
 //   both   as long as the head's data, or shorter (then it is the last); checksums hold
-//   IPv4   TOS, TTL, DF equal; id one more each time, or with DF always the same (RFC 6864)
-//   IPv6   traffic class, flow label, hop limit equal
-//   TCP    sequence in order; acknowledgement, window, header length, options equal; flags but FIN and PSH equal
-//   UDP    at most 64 of them (Linux: UDP_MAX_SEGMENTS)
+//   IPv4   TOS, TTL, DF equal; id one more each time, or with DF always the same (RFC 6864 section 4.1; inet_gro_flush in
+//          Linux's include/net/gro.h)
+//   IPv6   traffic class, flow label, hop limit equal (ipv6_gro_receive)
+//   TCP    sequence in order; acknowledgement, window, header length, options equal, so timestamps too; flags but FIN and PSH
+//          equal (tcp_gro_receive in net/ipv4/tcp_offload.c)
+//   UDP    at most 64 of them (UDP_GRO_CNT_MAX in net/ipv4/udp_offload.c)
 //
-// A checksum is verified here because the super-frame's is made anew by the host: a segment that was damaged on its
-// way would otherwise become a good one.
+// Checksums are verified here because the super-frame's are made anew, the IPv4 header's by us and the transport's by the host: a
+// segment that was damaged on its way would otherwise become a good one.
 
-import { pseudoSum } from "../checksums";
+import { halves, pseudoSum } from "../checksums";
 import { Descriptor, inputAt, outputAt } from "../descriptor";
 import {
   CHAIN_CHECKED,
@@ -24,7 +26,7 @@ import {
 import { asWire16, loadBe16, loadBe32 } from "../wire/bytes";
 import { fold, sumBytes } from "../wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";
-import { IPV4_DF, IPV4_FRAGMENT, IPV4_ID, IPV4_TOS, IPV4_TTL } from "../wire/ipv4";
+import { IPV4_DF, IPV4_DST, IPV4_FRAGMENT, IPV4_ID, IPV4_TOS, IPV4_TTL } from "../wire/ipv4";
 import { IPV6_HOP_LIMIT } from "../wire/ipv6";
 import {
   PROTOCOL_TCP,
@@ -64,9 +66,9 @@ export function mayFollow(worker: u32, chain: usize, input: Descriptor, dataLen:
   } else if (count >= UDP_SEGMENTS_MAX) {
     return false;
   }
-  if (!checksumHolds(input)) return false;
+  if (!checksumsHold(input)) return false;
   if (load<u32>(chain, CHAIN_CHECKED) !== 0) return true;
-  if (!checksumHolds(head)) return false;
+  if (!checksumsHold(head)) return false;
   store<u32>(chain, 1, CHAIN_CHECKED);
   return true;
 }
@@ -102,9 +104,14 @@ function tcpFollows(head: usize, tcp: usize, seq: u32): bool {
   return true;
 }
 
-function checksumHolds(input: Descriptor): bool {
-  if (input.flags & DESC_FLAG_UNFINISHED) return true;
+function checksumsHold(input: Descriptor): bool {
   const inner = input.inner;
   const frame: usize = input.payloadPtr;
+  if (innerKind(inner) === L3_IPV4) {
+    const ip = frame + innerL3(inner); // 20 bytes: `dataLenOf` has said so
+    const sum = halves(load<u64>(ip)) + halves(load<u64>(ip, 8)) + <u64>load<u32>(ip, IPV4_DST);
+    if (fold(sum) !== 0xffff) return false;
+  }
+  if (input.flags & DESC_FLAG_UNFINISHED) return true;
   return fold(sumBytes(frame + innerL4(inner), innerL4Len(inner), pseudoSum(frame, inner))) === 0xffff;
 }

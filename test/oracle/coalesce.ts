@@ -142,8 +142,9 @@ function follows({ views }: Chain, view: View): boolean {
   return holds(view) && holds(head);
 }
 
-/** The checksum is right, or is the pseudo-header's sum alone. */
+/** The IPv4 header's checksum is right; the transport's is, too, or is the pseudo-header's sum alone. */
 function holds({ frame, l4, isV4, l3, protocol }: View): boolean {
+  if (isV4 && checksum(frame.subarray(l3, l4)) !== 0) return false;
   const pseudo = pseudoOf(frame, l3, isV4, protocol, frame.length - l4);
   const at = l4 + (protocol === PROTOCOL.tcp ? 16 : 6);
   return word(frame, at) === sum16(pseudo) || sum16(pseudo, frame.subarray(l4)) === 0xffff;
