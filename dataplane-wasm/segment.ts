@@ -1,10 +1,15 @@
 // Cutting: the frames that a super-frame stands for, made as the sender's own network stack or NIC would have made them
-// (TSO and USO; Linux: net/ipv4/tcp_offload.c, net/ipv4/udp_offload.c). Each has the headers again with its own lengths, and
-// finished checksums; data is copied once and summed on the way.
+// (TSO and USO). Each has the headers again with its own lengths, and finished checksums; data is copied once and summed on
+// the way. The rules are Linux's:
 //
-//   IPv4   total length, id + n, header checksum            IPv6   payload length
+//   IPv4   total length, id + n, header checksum            inet_gso_segment, net/ipv4/af_inet.c
+//   IPv6   payload length                                   ipv6_gso_segment, net/ipv6/ip6_offload.c
 //   TCP    sequence number + n * size; FIN and PSH with the last only, CWR with the first only (RFC 3168 section 6.1.2)
-//   UDP    length
+//                                                           tcp_gso_segment, net/ipv4/tcp_offload.c
+//   UDP    length; a checksum of 0 is written as 0xffff (RFC 768; over IPv6 zero would be an error, RFC 8200 section 8.1)
+//                                                           __udp_gso_segment, net/ipv4/udp_offload.c
+//
+// Everything else, DF and the ECN field and TCP's options among it, is the same in all of them.
 //
 // Nothing that the sender claims is relied on but the size of a segment: where the headers are is what `parseInner` read, and
 // `noteSegments` has checked that the frame holds what they announce. The super-frame itself stays as it came, for a port gets it
