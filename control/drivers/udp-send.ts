@@ -3,9 +3,9 @@
 // in the IPv4 header checksum (and total length), and finds next hop and MAC.
 //
 // A frame that fails is marked, and the batch goes on behind it. A train that the kernel refuses for what it is (no checksum
-// offload on the way, IPsec, a kernel that forgot how) leaves again as single datagrams; where these pass, trains are given
-// up for good: the refusal's errno alone does not tell, because kernels before 6.11 answer EINVAL to a train that the MTU
-// forbids.
+// offload on the way, IPsec, a kernel that forgot how) leaves again as single datagrams; where the first of these passes, trains
+// are given up for good: the refusal's errno alone does not tell, because kernels before 6.11 answer EINVAL to a train that the
+// MTU forbids, and the last datagram of a train may be short enough to pass where the others are not.
 
 import {
   DESC_CHAIN,
@@ -134,18 +134,19 @@ export class UdpSender {
     }
   }
 
-  /** Sends a train as single datagrams; each output of a chain is counted as itself. Returns whether any left. */
+  /** Sends a train as single datagrams; each output of a chain is counted as itself. Returns whether the first one left. */
   #sendApart(i: number): boolean {
-    let hasLeft = false;
-    for (let member = i + 1; member !== 0; ) {
-      const output = this.#descriptorOf(member - 1);
-      if (this.#sendCut(member - 1, output)) hasLeft = true;
-      member = this.#memory.u16[(output + DESC_CHAIN) >>> 1];
+    const output = this.#descriptorOf(i);
+    const hasLeft = this.#sendCut(i, output);
+    for (let member = this.#memory.u16[(output + DESC_CHAIN) >>> 1]; member !== 0; ) {
+      const next = this.#descriptorOf(member - 1);
+      this.#sendCut(member - 1, next);
+      member = this.#memory.u16[(next + DESC_CHAIN) >>> 1];
     }
     return hasLeft;
   }
 
-  /** Sends one output as single datagrams: it is one itself, or several one behind the other. */
+  /** Sends one output as single datagrams: it is one itself, or several one behind the other. Returns whether the first one left. */
   #sendCut(i: number, output: number): boolean {
     let count = 1;
     if (this.#cut.isTrain(output)) count = this.#cut.describe(output);
@@ -154,8 +155,8 @@ export class UdpSender {
     let hasLeft = false;
     for (let n = 0; n < count; ) {
       const sent = this.#sendSome(this.#rawFd, n, count);
-      if (sent > 0) hasLeft = true;
-      else result = sendResult(-sent);
+      if (sent <= 0) result = sendResult(-sent);
+      else if (n === 0) hasLeft = true;
       n += Math.max(1, sent);
     }
     // All of it failed when some of it did.
@@ -193,7 +194,7 @@ export class UdpSender {
   }
 }
 
-/** Errors that may be the train's: EMSGSIZE too, for a shorter one at its end may pass. */
+/** Errors that may be the train's. EMSGSIZE too: its datagrams may pass, or at least a shorter one at its end. */
 function isRefusal(errno: number): boolean {
   switch (errno) {
     case EIO: // no checksum offload on the way, or IPsec

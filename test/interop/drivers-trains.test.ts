@@ -217,11 +217,13 @@ describe.each([{ family: 4 }, { family: 6 }] as const)("trains over IPv$family",
   test("that a route's MTU forbids are too big, and trains go on", async () => {
     const { a, b, send, receive } = await drivers(family);
     await a.ns.ip(`route add ${b.address} dev ${UNDERLAY} mtu 1300`);
-    writeTrain(a, b, 0, 54000, same(5, 1400));
+    writeTrain(a, b, 0, 54000, same(5, 1400, 30));
     writeTrain(a, b, 1, 54000, same(5, 1000));
     expect(send(2)).toEqual([L.SEND_TOO_BIG, L.SEND_OK]);
-    const inputs = await receiveInputs(memory, RECEIVER, () => receive(L.INPUTS_MAX), 5);
-    expect(inputs.map(({ payload }) => payload)).toEqual(same(5, 1000).map(hex));
+    // A datagram at a train's end that is short enough has its chance.
+    const passed = [...same(5, 1400, 30).slice(4), ...same(5, 1000)];
+    const inputs = await receiveInputs(memory, RECEIVER, () => receive(L.INPUTS_MAX), passed.length);
+    expect(inputs.map(({ payload }) => payload)).toEqual(passed.map(hex));
     expect(trainsLeave()).toBe(true);
   });
 
