@@ -5,7 +5,7 @@
 // can forget them. A test that stops or kills the daemon itself has taken them over.
 
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,7 +16,7 @@ import { balanceOf, parseMetrics, type Sample, sumOf } from "./metrics.js";
 import { type End, type Host, type OverlayAddress, openOverlay } from "./netns.js";
 
 /** What a daemon is to suffer from inside: see faults.mjs. */
-export type Fault = "block" | "kill" | "loop" | "wait";
+export type Fault = "block" | "kill" | "loop" | "wait" | { readonly refuse: number };
 
 const FAULTS = new URL("faults.mjs", import.meta.url).href;
 export const MAIN = fileURLToPath(new URL("../../dist/control/cli/main.js", import.meta.url));
@@ -51,7 +51,7 @@ export class Daemon {
   static async start(host: Host, config: PartialConfig, fault?: Fault): Promise<Daemon> {
     const { file, socket } = await writeConfig(host, config);
     const before = fault === undefined ? [] : ["--import", FAULTS];
-    const env = fault === undefined ? {} : { VXTEST_FAULT: fault };
+    const env = fault === undefined ? {} : environmentOf(fault);
     const watched = host.ns.spawn(process.execPath, [...before, MAIN, "run", "--config", file], { env });
     const networks = (config.networks ?? []) as { ports?: { name: string; persistent?: boolean }[] }[];
     const ports = networks.flatMap(({ ports = [] }) => ports.filter((port) => port.persistent !== true));
@@ -86,6 +86,11 @@ export class Daemon {
   /** Has the fault happen that it was started with. */
   strike(): void {
     this.process.child.kill("SIGUSR2");
+  }
+
+  /** Descriptors that it has open. */
+  async descriptors(): Promise<number> {
+    return (await readdir(`/proc/${this.process.child.pid}/fd`)).length;
   }
 
   /** As a crash does. */
@@ -145,6 +150,11 @@ export class Daemon {
       { direction: "decap", missing: 0 },
     ]);
   }
+}
+
+function environmentOf(fault: Fault): NodeJS.ProcessEnv {
+  if (typeof fault === "string") return { VXTEST_FAULT: fault };
+  return { VXTEST_FAULT: "refuse", VXTEST_ERRNO: String(fault.refuse) };
 }
 
 /** Writes a config (JSON is YAML) for a host, with paths of its own. */

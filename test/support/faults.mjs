@@ -5,16 +5,24 @@
 //   kill    ends the first worker thread there and then
 //   loop    the worker that has the next batch takes a lock of the FDB, and goes round for ever
 //   wait    the same, but it waits in a system call that never returns
+//   refuse  from then on the kernel refuses what only an offload can send, trains of datagrams and tunnelled super-frames, with the
+//           errno in VXTEST_ERRNO
 //
-// Each worker thread loads this file, too; the last two wrap the compiled module there.
+// Each worker thread loads this file, too; two of them wrap the compiled module there, and the last one the functions of libc.
 
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
+import koffi from "koffi";
 import { FDB_LOCKS } from "../../dist/dataplane-wasm/layout.js";
 
 const BLOCK_MS = 3000;
 const LOCK = 7;
 const KEY = "vxtest";
+/* struct msghdr, struct iovec, struct virtio_net_hdr */
+const MSG_CONTROL_LEN = 40;
+const IOV_BASE = 0;
+const GSO_TYPE = 1;
+const GSO_UDP_TUNNEL = 0x60;
 const fault = process.env.VXTEST_FAULT;
 const require = createRequire(import.meta.url);
 
@@ -22,10 +30,11 @@ const hangs = {
   loop() {
     for (;;);
   },
-  wait: () => require("koffi").load(null).func("int pause()")(),
+  wait: () => koffi.load(null).func("int pause()")(),
 };
 
 if (isMainThread) watch();
+else if (fault === "refuse") wrapLibc(new Int32Array(getEnvironmentData(KEY)), Number(process.env.VXTEST_ERRNO));
 else if (fault in hangs) wrap(new Int32Array(getEnvironmentData(KEY)), hangs[fault]);
 
 function watch() {
@@ -50,8 +59,32 @@ function watch() {
     },
     loop: want,
     wait: want,
+    refuse: want,
   };
   process.on("SIGUSR2", faults[fault]);
+}
+
+function wrapLibc(isWanted, errno) {
+  const needsOffload = {
+    sendmmsg: (messages) => koffi.decode(messages, MSG_CONTROL_LEN, "uint64") !== 0,
+    writev: (iovecs) =>
+      (koffi.decode(koffi.decode(iovecs, IOV_BASE, "uint64"), GSO_TYPE, "uint8") & GSO_UDP_TUNNEL) !== 0,
+  };
+  const { load } = koffi;
+  koffi.load = (path) => {
+    const library = load(path);
+    const func = (prototype, ...more) => {
+      const original = library.func(prototype, ...more);
+      const isRefused = needsOffload[/\w+(?=\()/.exec(prototype)?.[0]];
+      if (isRefused === undefined) return original;
+      return (fd, pointer, ...rest) => {
+        if (Atomics.load(isWanted, 0) === 0 || !isRefused(pointer)) return original(fd, pointer, ...rest);
+        koffi.errno(errno);
+        return -1;
+      };
+    };
+    return { func };
+  };
 }
 
 function wrap(isWanted, hang) {

@@ -1,0 +1,59 @@
+// The kernel takes an offload back while it is in use, with each of the errnos that it has for it: the streams go on without it and
+// come whole, and metrics, status and log say what happened. Each case names its driver, so that every pass of the suite tests the
+// same ones.
+
+import { expect, test } from "vitest";
+import { errnoName } from "../../control/linux/errno.js";
+import { type Daemon, MAIN, type PartialConfig, vxlane } from "../support/daemon.js";
+import { sumOf } from "../support/metrics.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
+import { reachable, tcpOneWay } from "./traffic.js";
+
+const VNI = 100;
+const [one, two] = [overlayAddress(1), overlayAddress(2)];
+const BYTES = 5_000_000;
+const [EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP] = [5, 22, 90, 92, 95];
+
+const UDP = { underlay: { driver: "udp" } };
+
+interface Case {
+  readonly name: string;
+  readonly errno: number;
+  readonly feature: string;
+  readonly config: PartialConfig;
+}
+
+const cases: Case[] = [
+  ...[EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP].map((errno) => ({ errno, feature: "udp_segment", config: UDP })),
+].map((made) => ({ ...made, name: errnoName(made.errno) }));
+
+test.each(cases)("$name to $feature", async ({ name, errno, feature, config }) => {
+  const [a, b] = await twoHosts(await createLab());
+  const options = { vni: VNI, remotes: [b.address], overlay: one };
+  const ours = await vxlane(a, { ...options, config: { offloads: "auto", ...config }, fault: { refuse: errno } });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  const { daemon } = ours;
+  await reachable(ours, kernel);
+  await tcpOneWay(ours, kernel, 4, BYTES);
+  await daemon.expectMetric(1, "vxlane_offload_enabled", { feature });
+  const others = await enabled(daemon);
+  daemon.strike();
+  await tcpOneWay(ours, kernel, 4, BYTES);
+  await daemon.expectMetric(0, "vxlane_offload_enabled", { feature });
+  expect(await enabled(daemon), "the others stay").toEqual(others.filter((label) => label !== feature));
+  await tcpOneWay(kernel, ours, 6, BYTES);
+  await tcpOneWay(ours, kernel, 6, BYTES);
+
+  const reason = `the kernel refused it while it ran: ${name}`;
+  const { features } = (await daemon.get<{ offloads: { features: object[] } }>("/v1/status")).offloads;
+  expect(features).toContainEqual({ feature, enabled: false, reason });
+  const shown = await a.ns.run(process.execPath, [MAIN, "status", "--socket", daemon.socket]);
+  expect(shown).toContain(`${feature}: ${reason}`);
+  expect(daemon.process.stderr).toContain("the kernel refuses an offload: going on without it");
+  expect(sumOf(await daemon.metrics(), "vxlane_worker_restarts_total")).toBe(0);
+});
+
+async function enabled(daemon: Daemon): Promise<(string | undefined)[]> {
+  const samples = (await daemon.metrics()).filter(({ name }) => name === "vxlane_offload_enabled");
+  return samples.filter(({ value }) => value === 1).map(({ labels }) => labels.feature);
+}
