@@ -87,6 +87,12 @@ export class Run {
     if (this.measures.some((measure) => measure.options.id === options.id)) {
       throw new Error(`two measures have the id ${options.id}`);
     }
+    const { plot } = options;
+    const isThere = ({ options: other }: Measure): boolean =>
+      other.unit === options.unit && other.plot?.chart === plot?.chart && other.plot?.x === plot?.x;
+    if (plot !== undefined && this.measures.some(isThere)) {
+      throw new Error(`two measures stand at ${plot.x} of the chart ${plot.chart}`);
+    }
     const measure = new Measure(options);
     if (this.wants(options.id)) this.measures.push(measure);
     return measure;

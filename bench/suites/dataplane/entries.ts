@@ -14,7 +14,7 @@ const SIZES = [1024, 8192, 65536, 1048576, 4194304];
 const QUICK_SIZES = [1024, 65536];
 /** A larger table does not make other code run. */
 const COMPARED_MAX = 65536;
-const RATIO_MAX = 1.25;
+const RATIO_MAX = 1.2;
 const HEADLINE_ENTRIES = 65536;
 
 export const entries: Scenario = {

@@ -95,15 +95,19 @@ function kindsOf(quick: boolean): Kind[] {
 }
 
 function caseOf(kind: Kind, source: SuperSource, work: (contender: Contender) => Work): Case {
-  const plot = { chart: "segments by their size", x: kind.size, xLabel: "bytes of data", scale: "log" } as const;
+  const how = kind.trains ? "in trains" : "each alone";
+  const plot = { chart: `segments ${how}, by size`, x: kind.size, xLabel: "bytes of data", scale: "log" } as const;
   if (kind.gathers) {
     const options = { chart: "gathering by flows", x: kind.flows, xLabel: "flows by turns", scale: "log" } as const;
     return { figures: [nanoseconds(kind.id, kind.title, options)], work, source };
   }
   const bytes = (SUPER_DATA + HEADERS) / Math.ceil(SUPER_DATA / kind.size);
   const figures = [
-    nanoseconds(kind.id, kind.title, kind.trains ? plot : undefined),
-    gigabytes(`${kind.id}-bytes`, `${kind.title}, bytes of super-frames`, bytes, { ...plot, chart: "segmentation" }),
+    nanoseconds(kind.id, kind.title, plot),
+    gigabytes(`${kind.id}-bytes`, `${kind.title}, bytes of super-frames`, bytes, {
+      ...plot,
+      chart: `segmentation, ${how}`,
+    }),
   ];
   return { figures, work, source };
 }

@@ -4,6 +4,7 @@
 import { availableParallelism } from "node:os";
 import { WORKERS_MAX } from "../../../dataplane-wasm/layout.js";
 import type { Measure, Plot } from "../../measure.js";
+import { inRound } from "../../suite.js";
 import { workerPinning } from "./rig/affinity.js";
 import { TWIN, WASM } from "./rig/contender.js";
 import type { Direction } from "./rig/frames.js";
@@ -85,10 +86,10 @@ async function measureCount(
   if (count === 2) {
     run.floor({ measure: scaling, contender: WASM, of: "value", relation: "at least", limit: TWO_WORKERS_MIN });
   }
-  for (const contender of [WASM, TWIN]) {
-    if (!bench.wantsPeer(contender) || (contender === TWIN && library === undefined)) continue;
-    const job = { module, world, library: contender === TWIN ? library : undefined, direction, workers: count };
-    for (let round = 0; round < settings.rounds; round++) {
+  const contenders = [WASM, ...(library === undefined ? [] : [TWIN])].filter((name) => bench.wantsPeer(name));
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const contender of inRound(contenders, round)) {
+      const job = { module, world, library: contender === TWIN ? library : undefined, direction, workers: count };
       const { solo, all } = await oneAndAll(run, job);
       // The first comparison gives the row of one worker.
       if (count === 2) one.add(contender, round, solo.millionFrames, solo.cores);
@@ -100,13 +101,12 @@ async function measureCount(
       const reason = `${count} workers got ${all.cores.toFixed(2)} cores only, something else kept the machine busy`;
       for (const measure of [rate, scaling]) measure.absent(contender, reason);
     }
-    run.progress(
-      `${rate.options.title}, ${contender}: ${scaling.value(contender)?.median.toFixed(2) ?? "not"} times one`,
-    );
   }
+  const times = (contender: string): string => `${contender} ${scaling.value(contender)?.median.toFixed(2) ?? "not"}`;
+  run.progress(`${rate.options.title}: ${contenders.map(times).join(", ")} times one`);
   bench.excuse([one, rate, scaling]);
-  const times = scaling.value(WASM);
-  if (times !== undefined) {
-    run.headline(`${direction} by ${count} workers: ${times.median.toFixed(2)} times the frames of one`);
+  const ours = scaling.value(WASM);
+  if (ours !== undefined) {
+    run.headline(`${direction} by ${count} workers: ${ours.median.toFixed(2)} times the frames of one`);
   }
 }

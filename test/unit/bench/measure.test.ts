@@ -142,6 +142,10 @@ describe("Run", () => {
     expect(run.measures.map(({ options }) => options.id)).toEqual(["a", "c"]);
     expect([...run.ids]).toEqual(["a", "b", "c"]);
     expect(() => run.measure({ ...OPTIONS, id: "a" })).toThrow("two measures have the id a");
+    const plot = { chart: "c", x: 1, xLabel: "x" };
+    run.measure({ ...OPTIONS, id: "d", plot });
+    run.measure({ ...OPTIONS, id: "e", unit: "other", plot });
+    expect(() => run.measure({ ...OPTIONS, id: "f", plot })).toThrow("two measures stand at 1 of the chart c");
   });
 
   test.each([
