@@ -33,7 +33,7 @@ const FILL_SECONDS = 40;
 export const api: Suite = {
   name: "api",
   summary: "REST API and /metrics under load, and what that does to forwarding",
-  defaults: { rounds: 3, seconds: 2 },
+  defaults: { rounds: 3, seconds: 1 },
   quick: { rounds: 2, seconds: 0.5 },
   plan,
   run,
@@ -72,6 +72,7 @@ function plan(settings: Settings): Plan {
       ...(settings.quick ? [] : entries.flatMap(dumpIds)),
       ...SCRAPE_IDS,
     ],
+    peers: [VXLANE],
   };
 }
 
