@@ -4,12 +4,13 @@
 // Exit codes are those of vxlane: 0; 1 a suite failed, frames did not add up, nothing could be measured, or `--check`
 // found a floor missed; 2 usage; 77 nothing could be measured without root; 128 + the signal when interrupted.
 
-import { writeFileSync } from "node:fs";
 import { count } from "../control/cli/table.js";
 import { EXIT_FAILURE, EXIT_OK, EXIT_PRIVILEGE } from "../control/errors.js";
+import { isAlone } from "./alone.js";
 import { environment } from "./environment.js";
 import { isRoot } from "./host.js";
 import { type Finished, miscounts, toReport } from "./report/document.js";
+import { writeReport } from "./report/files.js";
 import type { Report } from "./report/schema.js";
 import { toText } from "./report/text.js";
 import { type BenchOptions, checkNames, type Request, readRequest, shellWord } from "./request.js";
@@ -39,7 +40,7 @@ export async function bench(names: readonly string[], options: BenchOptions): Pr
   for (const line of lines) say(line);
 
   const about = environment(["vxlane bench", ...commandWords(names, options)].join(" "));
-  warnOfLoad(about.load[0] ?? 0, about.cores);
+  await warnOfOthers(about.load[0] ?? 0, about.cores);
   const startedAt = performance.now();
   let finished: readonly Finished[];
   try {
@@ -53,7 +54,7 @@ export async function bench(names: readonly string[], options: BenchOptions): Pr
   const seconds = (performance.now() - startedAt) / 1000;
   const report = toReport(about, finished, { quick: request.quick, seconds });
   process.stdout.write(toText(report));
-  await writeFiles(report, options);
+  await writeReport(report, options);
   return verdict(finished, report, options.check ?? false);
 }
 
@@ -81,9 +82,10 @@ function planLines({ suite, plan }: Planned, request: Request): string[] {
   ];
 }
 
-function warnOfLoad(load: number, cores: number): void {
-  if (load < cores / 2) return;
-  say(`warning: the machine is busy (load ${load} on ${cores} cores); the figures will be noisy`);
+async function warnOfOthers(load: number, cores: number): Promise<void> {
+  if (!(await isAlone())) say("warning: another vxlane bench is running; each of the two spoils the other's figures");
+  else if (load >= cores / 2)
+    say(`warning: the machine is busy (load ${load} on ${cores} cores); the figures will be noisy`);
 }
 
 /** Words that no plan knew of in advance. */
@@ -94,18 +96,6 @@ function checkAsked({ patterns, peers }: Request, finished: readonly Finished[])
     ...run.measures.flatMap((measure) => measure.contenders()),
   ]);
   if (finished.every(({ failed }) => failed === undefined)) checkNames({ patterns, peers }, ids, contenders);
-}
-
-async function writeFiles(report: Report, { json, html, markdown }: BenchOptions): Promise<void> {
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
-  if (markdown !== undefined) {
-    const { toMarkdown } = await import("./report/markdown.js");
-    writeFileSync(markdown, toMarkdown(report));
-  }
-  if (html !== undefined) {
-    const { toHtml } = await import("./report/html.js");
-    writeFileSync(html, await toHtml(report));
-  }
 }
 
 function verdict(finished: readonly Finished[], report: Report, check: boolean): number {

@@ -1,22 +1,18 @@
 // What the command line asks for: which suites, how long, which measures and contenders, where the report goes. Mistakes
 // are found here, before anything runs.
 
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { nearest } from "../control/config/spelling.js";
 import { VxlaneError } from "../control/errors.js";
+import { checkTargets, type ReportFiles } from "./report/files.js";
 import { type Extent, type Settings, type Suite, wantsPeer } from "./suite.js";
 
 /** As commander hands them over. */
-export interface BenchOptions {
+export interface BenchOptions extends ReportFiles {
   readonly quick?: boolean;
   readonly only?: string;
   readonly peers?: string;
   readonly rounds?: string;
   readonly seconds?: string;
-  readonly json?: string;
-  readonly html?: string;
-  readonly markdown?: string;
   readonly check?: boolean;
   readonly plan?: boolean;
   readonly schema?: boolean;
@@ -52,7 +48,7 @@ export function readRequest(all: readonly Suite[], names: readonly string[], opt
     ({ name }) => patterns.length === 0 || patterns.some(({ suite }) => suite === undefined || suite === name),
   );
   if (suites.length === 0) throw usage(`--only ${options.only} names nothing of ${names.join(", ")}`);
-  for (const file of [options.json, options.html, options.markdown]) if (file !== undefined) checkTarget(file);
+  checkTargets(options);
   return {
     suites,
     quick,
@@ -112,7 +108,11 @@ export function checkNames(
 ): void {
   for (const { text, matches } of patterns) {
     if (ids.some(({ suite, id }) => matches(suite, id))) continue;
-    const known = ids.map(({ suite, id }) => (text.includes("/") ? `${suite}/${id}` : id));
+    const slash = text.indexOf("/");
+    const suite = slash < 0 ? undefined : text.slice(0, slash);
+    const known = ids
+      .filter((each) => suite === undefined || each.suite === suite)
+      .map((each) => (suite === undefined ? each.id : `${each.suite}/${each.id}`));
     throw usage(`--only ${text} fits no measure; ${alternatives(text, known)}`);
   }
   if (contenders === undefined) return;
@@ -122,9 +122,15 @@ export function checkNames(
   }
 }
 
+/** Our choice: more names than this say nothing. */
+const NAMED_MAX = 20;
+
 function alternatives(word: string, known: readonly string[]): string {
   const near = nearest(word, known);
-  return near === undefined ? `there are ${[...new Set(known)].join(", ")}` : `did you mean ${near}?`;
+  if (near !== undefined) return `did you mean ${near}?`;
+  const all = [...new Set(known)];
+  const more = all.length > NAMED_MAX ? ` and ${all.length - NAMED_MAX} more` : "";
+  return `there are ${all.slice(0, NAMED_MAX).join(", ")}${more}`;
 }
 
 function words(option: string, list: string): string[] {
@@ -139,17 +145,6 @@ function positive(option: string, text: string, whole: boolean): number {
     throw usage(`${option}: ${text} is not a positive ${whole ? "whole " : ""}number`);
   }
   return value;
-}
-
-/** A run takes minutes: that its report cannot be written is said before. */
-function checkTarget(file: string): void {
-  const existing = statSync(file, { throwIfNoEntry: false });
-  if (existing?.isDirectory()) throw usage(`${file} is a directory`);
-  try {
-    accessSync(existing === undefined ? dirname(resolve(file)) : file, constants.W_OK);
-  } catch (error) {
-    throw usage(`${file} cannot be written: ${(error as Error).message}`);
-  }
 }
 
 export function shellWord(word: string): string {

@@ -20,6 +20,8 @@ const LOG_TICKS_MAX = 9;
 const NARROW = 30;
 const INK = placeholder("ink");
 const FAINT = placeholder("faint");
+/** Around a value, where a line may cross it. */
+const HALO = { stroke: placeholder("paper"), lineWidth: 3 } as const;
 
 /** @param colourOf index of a contender's colour, the same in all charts */
 export async function drawChart(chart: Chart, colourOf: (contender: string) => number): Promise<string> {
@@ -138,6 +140,7 @@ function whiskers({ name, points }: Series, index: number, { categories = [], se
     const text = {
       text: isNarrow && point.median < 100 ? String(Number(point.median.toPrecision(2))) : figure(point.median),
       fill: INK,
+      ...HALO,
       fontSize: 11,
       align: "center",
       verticalAlign: "bottom",
@@ -214,7 +217,7 @@ function ceilingMarks(ceiling: readonly Point[]): SeriesOption[] {
     return { type: "line", shape: { x1: x - half, y1: y, x2: x + half, y2: y }, style };
   };
   const data = ceiling.map(({ x, median }) => [x, median]);
-  return [{ type: "custom", name: CEILING, data, renderItem, silent: true, z: 4 }];
+  return [{ type: "custom", name: CEILING, data, renderItem, silent: true, z: 2.5 }];
 }
 
 export const CEILING = "the generator's own ceiling";

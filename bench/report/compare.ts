@@ -5,6 +5,7 @@
 // Figures of different machines say nothing about the code, so they are refused; ratios to the baseline, which ran beside
 // in the same rounds, may be compared.
 
+import { count } from "../../control/cli/table.js";
 import { VxlaneError } from "../../control/errors.js";
 import { type Spread, spread } from "../statistics.js";
 import type { MeasureReport, Report, Row } from "./schema.js";
@@ -92,7 +93,9 @@ function settingWarnings(before: Report, after: Report): string[] {
     }
     const rounds = Math.min(old.rounds, suite.rounds);
     if (rounds < ROUNDS_MIN) {
-      warnings.push(`${suite.name}: ${rounds} rounds do not know their noise; take at least --rounds ${ROUNDS_MIN}`);
+      warnings.push(
+        `${suite.name}: ${count(rounds, "round")} tell nothing of the noise; take at least --rounds ${ROUNDS_MIN}`,
+      );
     }
   }
   return warnings;

@@ -21,7 +21,9 @@ export function compact(value: number): string {
 }
 
 export function ratioText(ratio: Row["ratio"]): string {
-  return ratio === undefined ? "" : `${figure(ratio.median)} (${figure(ratio.min)} to ${figure(ratio.max)})`;
+  if (ratio === undefined) return "";
+  const [median = "", min, max] = [ratio.median, ratio.min, ratio.max].map(figure);
+  return min === max ? median : `${median} (${min} to ${max})`;
 }
 
 /** What stands beside a row's figures: what it counted, what is missing of it, what speaks against it. */
@@ -37,9 +39,25 @@ export function doubts({ incomplete, warnings }: Row): string[] {
   return [...(incomplete === undefined ? [] : [`incomplete: ${incomplete}`]), ...warnings];
 }
 
-export function floorText({ statement, actual, holds }: Report["suites"][number]["floors"][number]): string {
-  const found = actual === undefined ? "could not be measured" : `is ${figure(actual)}`;
-  return `${holds ? "holds " : "MISSED"}  ${statement}: ${found}`;
+type Floor = Report["suites"][number]["floors"][number];
+
+export function floorsText(floors: readonly Floor[]): string {
+  const held = floors.filter(({ holds }) => holds).length;
+  return `${held} of ${floors.length} floors that the project states hold${held === floors.length ? "." : "; these do not:"}`;
+}
+
+export function foundText({ statement, actual }: Floor): string {
+  return `${statement}: ${actual === undefined ? "could not be measured" : `is ${figure(actual)}`}`;
+}
+
+export function floorText(floor: Floor): string {
+  return `${floor.holds ? "holds " : "MISSED"}  ${foundText(floor)}`;
+}
+
+/** The way end to end is what people come for; the others keep their order. */
+export function summaryOrder(suites: Report["suites"]): Report["suites"] {
+  const isFirst = ({ name }: Report["suites"][number]): boolean => name === "path";
+  return [...suites.filter(isFirst), ...suites.filter((suite) => !isFirst(suite))];
 }
 
 /** What the environment is called and what it was, for people. */

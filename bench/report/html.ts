@@ -5,7 +5,7 @@ import { count } from "../../control/cli/table.js";
 import { growthExponent } from "../statistics.js";
 import { CEILING, drawChart } from "./chart.js";
 import { type Chart, chartsOf } from "./figure-data.js";
-import { environmentRows } from "./figures.js";
+import { environmentRows, floorsText, foundText, summaryOrder } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import { SERIES_COUNT, seriesColour } from "./palette.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
@@ -45,16 +45,15 @@ ${environmentSection(report)}
 
 function summary({ suites }: Report): Markup {
   const floors = suites.flatMap((suite) => suite.floors);
-  const held = floors.filter(({ holds }) => holds).length;
-  const parts = suites
+  const missed = floors.filter(({ holds }) => !holds);
+  const parts = summaryOrder(suites)
     .filter(({ headlines, failed }) => headlines.length > 0 || failed !== undefined)
     .map(({ name, headlines, failed }) => {
       const sentences = headlines.map((sentence) => html`<li>${sentence}</li>`);
       const early = failed === undefined ? raw("") : html`<li class="warn">it ended early: ${failed}</li>`;
       return html`<h2><a href="#${name}">${name}</a></h2><ul>${sentences}${early}</ul>`;
     });
-  const missed = held === floors.length ? "" : "; the suites say which do not";
-  const judged = html`<p>${held} of ${floors.length} floors that the project states hold${missed}.</p>`;
+  const judged = html`<h2>floors</h2><p>${floorsText(floors)}</p>${list(missed.map(foundText), "warn")}`;
   if (parts.length + floors.length === 0) return raw("");
   return html`<section class="summary" aria-label="Summary">${parts}${floors.length === 0 ? raw("") : judged}</section>`;
 }
@@ -103,7 +102,7 @@ async function figureOf(chart: Chart, id: string, colourOf: (contender: string) 
   const { title, unit, better, categories, absent, ceiling, series } = chart;
   const svg = await drawChart(chart, colourOf);
   const described = svg
-    .replace("<svg ", `<svg role="img" aria-labelledby="${id}-title ${id}-text" `)
+    .replace("<svg ", `<svg class="drawing" role="img" aria-labelledby="${id}-title ${id}-text" `)
     .replace(
       ">",
       `>${html`<title id="${id}-title">${title}</title><desc id="${id}-text">${description(chart)}</desc>`.text}`,
@@ -120,7 +119,7 @@ async function figureOf(chart: Chart, id: string, colourOf: (contender: string) 
   return html`<figure>
 <h3>${title}</h3>
 <ul class="legend">${legend}</ul>
-${raw(described)}
+<div class="scroll">${raw(described)}</div>
 <figcaption>${unit}, ${better} is better; ${marks} reach from the least round to the greatest.${chart.yScale === "log" ? " The y axis is logarithmic." : ""}${growth(chart)}${absent.length === 0 ? "" : ` Absent: ${absent.join("; ")}.`}</figcaption>
 </figure>
 `;

@@ -1,30 +1,58 @@
-// The report as a page for a repository; bench/RESULTS.md is one.
+// The report as a page for a repository; bench/RESULTS.md is one. First the few figures that everybody asks for and the
+// floors, reached or not, then the sentences, then each suite's table.
 
 import { count } from "../../control/cli/table.js";
-import { environmentRows, figure, floorText, ratioText, remarks } from "./figures.js";
+import { environmentRows, figure, ratioText, remarks, summaryOrder } from "./figures.js";
+import { list, table } from "./markdown-blocks.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
+import { short } from "./short.js";
 
 const HEAD = ["", "contender", "median", "min", "max", "unit", "ratio (min to max)", "cores busy", "remarks"];
+const FIGURES = new Set(["median", "min", "max"].map((name) => HEAD.indexOf(name)));
+/** Around what the README quotes. */
+export const SHORT_BEGIN = "<!-- in short -->";
+export const SHORT_END = "<!-- /in short -->";
 
 export function toMarkdown(report: Report): string {
-  const headlines = report.suites.flatMap((suite) => suite.headlines);
   return [
     "# Results",
-    "Medians over the rounds, with the least and the greatest; a ratio is taken within a round.",
-    ...list(headlines),
-    table([["", ""], ...environmentRows(report)]),
+    `Medians over the rounds, with the least and the greatest; a ratio is taken within a round. ${report.quick ? "A quick run: a first look. " : ""}Made by \`${report.environment.command}\`, which overwrites this page.`,
+    ...[SHORT_BEGIN, ...short(report), SHORT_END],
+    ...floors(report),
+    "## Summary",
+    ...summaryOrder(report.suites).flatMap(sentences),
     ...report.suites.flatMap(section),
+    "## Environment",
+    table([["", ""], ...environmentRows(report)]),
     "",
   ].join("\n\n");
+}
+
+function floors({ suites }: Report): string[] {
+  const rows = summaryOrder(suites).flatMap(({ name, floors }) =>
+    floors.map(({ statement, actual, holds }) => [
+      holds ? "reached" : "**missed**",
+      name,
+      statement,
+      actual === undefined ? "could not be measured" : figure(actual),
+    ]),
+  );
+  return rows.length === 0
+    ? []
+    : ["## Floors", "What the project states of itself.", table([["", "suite", "floor", "is"], ...rows], new Set([3]))];
+}
+
+function sentences({ name, headlines, failed }: SuiteReport): string[] {
+  const all = [...headlines, ...(failed === undefined ? [] : [`it ended early: ${failed}`])];
+  return all.length === 0 ? [] : [`**${name}**`, ...list(all)];
 }
 
 function section(suite: SuiteReport): string[] {
   return [
     `## ${suite.name}: ${suite.summary}`,
-    `\`${suite.command}\`, ${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all`,
+    `\`${suite.command}\`, ${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all; \`--only ID\` repeats one figure`,
     ...(suite.failed === undefined ? [] : [`**Failed:** ${suite.failed}`]),
-    table([HEAD, ...suite.measures.flatMap(rows)]),
-    ...list(suite.floors.map(floorText)),
+    table([HEAD, ...suite.measures.flatMap(rows)], FIGURES),
     ...list([
       ...suite.facts.map(({ name, value }) => `${name}: ${value}`),
       ...suite.missing.map((line) => `missing: ${line}`),
@@ -33,10 +61,10 @@ function section(suite: SuiteReport): string[] {
   ];
 }
 
-function rows({ title, unit, baseline, ceiling, rows: all }: MeasureReport): string[][] {
+function rows({ id, title, unit, baseline, ceiling, rows: all }: MeasureReport): string[][] {
   const lines = all.map((row, index) => {
     const { contender, value, absent, ratio, cpu } = row;
-    const first = index === 0 ? title : "";
+    const first = index === 0 ? `${title} \`${id}\`` : "";
     if (value === undefined) return [first, contender, "", "", "", "", "", "", `absent: ${absent ?? "not measured"}`];
     return [
       ...[first, contender, figure(value.median), figure(value.min), figure(value.max), unit],
@@ -50,15 +78,4 @@ function rows({ title, unit, baseline, ceiling, rows: all }: MeasureReport): str
   const [median, min, max] = [value?.median, value?.min, value?.max].map(figure);
   const remark = value === undefined ? `absent: ${absent ?? "not measured"}` : "";
   return [...lines, ["", "generator's ceiling", median ?? "", min ?? "", max ?? "", unit, "", "", remark]];
-}
-
-function list(lines: readonly string[]): string[] {
-  return lines.length === 0 ? [] : [lines.map((line) => `- ${line}`).join("\n")];
-}
-
-/** The first row is the head. */
-function table([head = [], ...rows]: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), `|${head.map(() => "---|").join("")}`, ...rows.map(line)].join("\n");
 }

@@ -23,7 +23,7 @@ code { font: .88em ui-monospace, monospace; overflow-wrap: anywhere; }
 .warn { color: var(--warn); }
 nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; margin: .8rem 0; }
 figure { margin: 1rem 0 1.8rem; }
-figure svg { display: block; width: 100%; height: auto; }
+figure .drawing { display: block; width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; list-style: none; margin: .2rem 0; padding: 0; color: var(--ink); }
 .legend svg { display: inline-block; width: 1.6em; height: .9em; margin-right: .4em; vertical-align: -.08em; }
 .scroll { overflow-x: auto; }
@@ -39,7 +39,7 @@ td.absent { color: var(--faint); font-style: italic; }
 tr.ceiling th, tr.ceiling td { color: var(--faint); }
 .floors td:first-child { white-space: nowrap; font-weight: 600; }
 .measures { margin: .8rem 0; }
-@media (max-width: 40rem) { body { padding: 1rem .7rem; } }
+@media (max-width: 40rem) { body { padding: 1rem .7rem; } figure .drawing { min-width: 40rem; } }
 @media print {
   @page { margin: 14mm 12mm; }
   html { font-size: 10.5pt; }
@@ -47,9 +47,9 @@ tr.ceiling th, tr.ceiling td { color: var(--faint); }
   nav { display: none; }
   .suite + .suite > h2 { break-before: page; border-top: 0; padding-top: 0; margin-top: 0; }
   h2, h3, caption { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
+  figure, tr, .scroll { break-inside: avoid; }
   figure { margin: .4rem 0 .8rem; }
-  figure > svg { max-height: 64mm; }
+  figure .drawing { max-height: 55mm; min-width: 0; }
   h3 { margin-top: .6rem; }
   table { font-size: .78rem; }
   thead { display: table-header-group; }

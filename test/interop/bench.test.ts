@@ -154,17 +154,19 @@ function brightness(colour: string): number {
 }
 
 test.each([
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-] as const)("%s in the middle leaves nothing", { timeout: QUICK_TIMEOUT_MS }, async (signal, code) => {
-  const running = bench("path", "--quick");
+  ...SUITE_NAMES.map((name) => [name, "SIGINT", 130] as const),
+  ["path", "SIGTERM", 143],
+  ["scale", "SIGHUP", 129],
+] as const)("%s: %s in the middle leaves nothing", { timeout: QUICK_TIMEOUT_MS }, async (name, signal, code) => {
+  // Long, so that the signal comes in time.
+  const running = bench(name, "--quick", "--rounds", "50");
   const deadline = Date.now() + 60_000;
-  while (!/running path\n(?:.*\n)*.* left {2}\S/.test(running.process.stderr) && Date.now() < deadline)
-    await sleep(100);
-  await sleep(2000);
-  expect(await running.traces()).not.toEqual([]);
+  while (!/\nrunning \w+\n(?:.*\n)*.* left {2}\S/.test(running.process.stderr) && Date.now() < deadline)
+    await sleep(50);
+  if (name === "path") expect(await running.traces()).not.toEqual([]);
   const exit = await running.process.stop(signal, 30_000);
   expect(exit.code, running.process.stderr).toBe(code);
+  expect(running.process.stderr).toContain(`interrupted by ${signal}; taking everything away again`);
   await sleep(200);
   expect(await running.traces()).toEqual([]);
 });

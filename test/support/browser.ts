@@ -45,9 +45,10 @@ export interface Seen {
 const PROBE = `
 (() => {
   const isDrawn = (each) => each.closest("defs") === null;
-  const drawings = [...document.querySelectorAll("figure > svg")];
+  const drawings = [...document.querySelectorAll("figure svg:not([aria-hidden])")];
   const boxes = (svg, names) => [...svg.querySelectorAll(names)].filter(isDrawn).map((each) => each.getBoundingClientRect());
-  const colour = (each) => [getComputedStyle(each).fill, getComputedStyle(each).stroke];
+  // A text's stroke is the page's colour: it keeps lines off it.
+  const colour = (each) => ["fill", ...(each.tagName === "text" ? [] : ["stroke"])].map((name) => getComputedStyle(each)[name]);
   const seen = {
     errors: window.pageErrors,
     resources: [

@@ -1,7 +1,8 @@
-// vxlane bench: what encapsulation costs on this host, and vxlane bench compare: what changed between two reports. The
-// runner itself is in bench/ and is loaded when it is used.
+// vxlane bench: what encapsulation costs on this host; vxlane bench compare: what changed between two reports; vxlane
+// bench report: reports in another form. The runner itself is in bench/ and is loaded when it is used.
 
 import { Argument, type Command } from "commander";
+import type { ReportFiles } from "../../../bench/report/files.js";
 import type { BenchOptions } from "../../../bench/request.js";
 
 interface CompareOptions {
@@ -68,6 +69,23 @@ Exits with 0 if nothing was lost, 1 if something was, 2 if the reports cannot
 be compared.`,
     )
     .action(compare);
+  command
+    .command("report")
+    .description("write reports again, as text or in another form")
+    .argument("<file...>", "reports (--json) of one machine and commit")
+    .option("--json <file>", "write them as one JSON report")
+    .option("--html <file>", "write them as one HTML page, with plots")
+    .option("--markdown <file>", "write them as one Markdown page")
+    .addHelpText(
+      "after",
+      `
+Of a suite that several reports have, the last one counts.
+
+Examples:
+  vxlane bench report bench.json --markdown bench.md
+  vxlane bench report path.json ecmp.json --html bench.html`,
+    )
+    .action(report);
 }
 
 /** Choices for help and completion; what is none of them, the runner explains. */
@@ -85,4 +103,9 @@ async function bench(names: string[], options: BenchOptions): Promise<void> {
 async function compare(before: string, after: string, options: CompareOptions): Promise<void> {
   const { compareFiles } = await import("../../../bench/report/compare-files.js");
   process.exitCode = compareFiles(before, after, options);
+}
+
+async function report(files: string[], options: ReportFiles): Promise<void> {
+  const { reportAgain } = await import("../../../bench/report/again.js");
+  process.exitCode = await reportAgain(files, options);
 }

@@ -116,7 +116,7 @@ describe("a pair of reports", () => {
     expect(compareReports(made(figures), after, SETTINGS).warnings).toEqual([
       "one of the two is a --quick run",
       "made: rounds of 1 s before, of 0.5 s after",
-      "made: 2 rounds do not know their noise; take at least --rounds 3",
+      "made: 2 rounds tell nothing of the noise; take at least --rounds 3",
       "made failed in the report after: no more memory",
     ]);
   });

@@ -49,3 +49,39 @@ export function reportOf(run: Run, changes: Partial<Environment> = {}, name = "m
 export function addAll(measure: Measure, contender: string, values: readonly number[], cpu?: number): void {
   for (const [round, value] of values.entries()) measure.add(contender, round, value, cpu);
 }
+
+export const NO_OVS = "no ovs-vsctl: apt-get install openvswitch-switch";
+
+/** Bars and lines, figures that are noisy, absent, incomplete or at the ceiling, frames that are counted. */
+export function everything(): Run {
+  const run = newRun();
+  for (const [id, x] of [
+    ["tcp-out", "out"],
+    ["tcp-in", "in"],
+  ] as const) {
+    const plot = { chart: "TCP", x, xLabel: "direction" };
+    const tcp = run.measure({ id, title: `TCP ${x}`, unit: "Gbit/s", better: "higher", baseline: "kernel", plot });
+    addAll(tcp, "kernel", [16, 17, 18], 1.9);
+    addAll(tcp, "vxlane udp", [8, 12, 9], 1.8);
+    tcp.absent("ovs", NO_OVS);
+    for (const round of [0, 1, 2]) {
+      tcp.ceiling(round, 17.5);
+      tcp.count("vxlane udp", { sent: 100, received: 98, lost: 2 });
+    }
+  }
+  for (const entries of [1024, 65536, 4194304]) {
+    const plot = { chart: "encap", x: entries, xLabel: "FDB entries", scale: "log", yScale: "log" } as const;
+    const title = `encap, ${entries} entries`;
+    const encap = run.measure({ id: `encap-${entries}`, title, unit: "ns/frame", better: "lower", plot });
+    addAll(encap, "WebAssembly", [50, 51, 52]);
+    encap.noCeiling("nothing generates here");
+  }
+  const alone = run.measure({ id: "alone", title: "without a plot", unit: "ms", better: "lower" });
+  addAll(alone, "vxlane udp", [1]);
+  alone.absent("vxlane udp", "it died in round 2");
+  run.headline("one TCP flow out: 9 Gbit/s, 0.53 of the kernel's");
+  run.note("a <b>note</b> & more");
+  run.fact("Open vSwitch", "3.1.0");
+  run.floor({ measure: alone, contender: "vxlane udp", of: "value", relation: "at most", limit: 0.5 });
+  return run;
+}

@@ -1,7 +1,11 @@
 // What the command line asks for, and how a run ends.
 
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { isAlone } from "../../../bench/alone.js";
 import { checkNames, readRequest } from "../../../bench/request.js";
 import { Interrupted, minutes, runAll } from "../../../bench/runner.js";
 import type { Run, Suite } from "../../../bench/suite.js";
@@ -64,6 +68,20 @@ describe("request", () => {
     );
     expect(() => checkNames({ patterns: [], peers: ["vxlane"] }, ids, ["vxlane udp"])).not.toThrow();
   });
+});
+
+test("two benchmarks at once are noticed", async () => {
+  const name = `\0vxlane-test-${process.pid}`;
+  expect([await isAlone(name), await isAlone(name), await isAlone(`${name}-other`)]).toEqual([true, false, true]);
+});
+
+test("a file of a report is tried before anything runs, and left as it was", () => {
+  const folder = mkdtempSync(join(tmpdir(), "vxlane-test-request-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const [old, young] = [join(folder, "old.json"), join(folder, "young.json")];
+  writeFileSync(old, "before");
+  readRequest(ALL, [], { json: old, html: young });
+  expect([readFileSync(old, "utf8"), existsSync(young)]).toEqual(["before", false]);
 });
 
 describe("runner", () => {

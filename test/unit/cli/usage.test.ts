@@ -14,6 +14,7 @@ const COMMANDS = [
   ...["show", "add", "replace", "remove", "flush"].map((name) => `fdb ${name}`),
   "bench",
   "bench compare",
+  "bench report",
   "completion",
 ];
 
@@ -109,6 +110,26 @@ test.each([
     ["bench", "path", "--html", "/nowhere/x"],
     /\/nowhere\/x cannot be written: ENOENT/,
   ],
+  ["a report without a name", ["bench", "path", "--json", ""], /--json: the name of a file is missing/],
+  ["a folder for a report", ["bench", "path", "--json", "/tmp"], /--json: \/tmp is a directory/],
+  [
+    "what even root cannot write",
+    ["bench", "path", "--markdown", "/proc/nowhere"],
+    /--markdown: \/proc\/nowhere cannot be written: ENOENT/,
+  ],
+  [
+    "two reports in one file",
+    ["bench", "path", "--json", "./report", "--html", "report"],
+    /--html: report is the file of --json already/,
+  ],
+  [
+    "a peer misspelt",
+    ["bench", "path", "--peers", "kernle"],
+    /--peers kernle fits no contender; did you mean kernel\?/,
+  ],
+  ["a figure misspelt", ["bench", "--only", "tcp-1-oot"], /--only tcp-1-oot fits no measure; did you mean tcp-1-out\?/],
+  ["a report that is none", ["bench", "report", "/proc/version"], /\/proc\/version is not JSON/],
+  ["no report", ["bench", "report"], /missing required argument 'file'/],
   ["one report", ["bench", "compare", "a.json"], /missing required argument 'after'/],
   ["a tolerance that is none", ["bench", "compare", "a", "b", "--tolerance", "much"], /--tolerance: much .*5%/],
   ["a report that is not there", ["bench", "compare", "/nowhere/a", "b"], /\/nowhere\/a cannot be read: ENOENT/],

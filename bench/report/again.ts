@@ -1,0 +1,54 @@
+// `vxlane bench report`: writes JSON reports again in another form, those of several runs as one. They must be of one
+// machine and one commit; of a suite that several have, the last counts.
+
+import { EXIT_OK, VxlaneError } from "../../control/errors.js";
+import { checkTargets, type ReportFiles, writeReport } from "./files.js";
+import { readReport } from "./read.js";
+import type { Environment, Report } from "./schema.js";
+import { toText } from "./text.js";
+
+const SAME = [
+  "cpu",
+  "cores",
+  "memoryGiB",
+  "kernel",
+  "arch",
+  "node",
+  "vxlane",
+  "commit",
+] as const satisfies readonly (keyof Environment)[];
+
+/** @returns the exit code. @throws VxlaneError if a file is no report, or they do not belong together */
+export async function reportAgain(files: readonly string[], targets: ReportFiles): Promise<number> {
+  checkTargets(targets);
+  const report = combine(files.map((name) => ({ name, report: readReport(name) })));
+  if (Object.keys(targets).length === 0) process.stdout.write(toText(report));
+  await writeReport(report, targets);
+  return EXIT_OK;
+}
+
+export function combine(all: readonly { readonly name: string; readonly report: Report }[]): Report {
+  const [first, ...others] = all;
+  if (first === undefined) throw new Error("no report");
+  for (const { name, report } of others) {
+    const differences = [
+      ...SAME.filter((key) => report.environment[key] !== first.report.environment[key]),
+      ...(report.quick === first.report.quick ? [] : ["--quick"]),
+    ];
+    if (differences.length === 0) continue;
+    throw new VxlaneError(
+      "ERR_USAGE",
+      `${first.name} and ${name} do not make one report: they differ in ${differences.join(", ")}`,
+    );
+  }
+  const suites = new Map(all.flatMap(({ report }) => report.suites.map((suite) => [suite.name, suite] as const)));
+  return {
+    ...first.report,
+    environment: {
+      ...first.report.environment,
+      command: all.map(({ report }) => report.environment.command).join("; "),
+    },
+    seconds: all.reduce((sum, { report }) => sum + report.seconds, 0),
+    suites: [...suites.values()],
+  };
+}
