@@ -27,7 +27,8 @@ export async function ovsVxlan(host: Host, { vni, remote, overlay }: OvsVxlan): 
   await vsctl("--retry", "--no-wait", "init");
   host.ns.spawn("ovs-vswitchd", [`unix:${socket}`, `--unixctl=${directory}/switch.ctl`], { env });
 
-  const prefix = host.address.includes(":") ? 64 : 24;
+  const isIpv6 = host.address.includes(":");
+  const [prefix, mtu] = isIpv6 ? ["64", 1430] : ["24", 1450];
   const [link] = await host.ns.show<{ address: string }[]>("link", "show", UNDERLAY);
   const netdev = (bridge: string, mac: string) => [
     ...["--", "add-br", bridge, "--", "set", "bridge", bridge, "datapath_type=netdev"],
@@ -42,9 +43,9 @@ export async function ovsVxlan(host: Host, { vni, remote, overlay }: OvsVxlan): 
   );
   await host.ns.ip(
     `addr flush dev ${UNDERLAY}`,
-    `addr add ${host.address}/${prefix} dev br-phy`,
+    `addr add ${host.address}/${prefix} dev br-phy${isIpv6 ? " nodad" : ""}`,
     "link set br-phy up",
-    "link set br-int mtu 1450",
+    `link set br-int mtu ${mtu}`,
   );
   await openOverlay(host, "br-int", overlay);
   return { host, device: "br-int", overlay };

@@ -1,4 +1,6 @@
 // The parent's half of an agent: starts it in a namespace and turns calls into messages.
+//
+// A call has a time limit of its own, so that whoever waits learns which action did not end, and with what arguments.
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,6 +13,10 @@ import type { Watched } from "./process.js";
 const AGENT = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../../../dist/control/demo/lab/agent.js" : "agent.js", import.meta.url),
 );
+
+/* Our choice: longer than any action's own limit, shorter than a test's. */
+const CALL_TIMEOUT_MS = 60_000;
+const SHOWN_CHARS = 200; // of the arguments
 
 type Result<Name extends keyof Actions> = Actions[Name] extends (...parameters: never[]) => Promise<infer R>
   ? R
@@ -51,11 +57,21 @@ export class Agent {
     ...parameters: Parameters<Actions[Name]>
   ): Promise<Result<Name>> {
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    return new Promise<Result<Name>>((resolve, reject) => {
+      const fail = (error: Error) => {
+        if (this.#waiting.delete(id)) reject(error);
+      };
       this.#waiting.set(id, { resolve: (value) => resolve(value as Result<Name>), reject });
       this.#process.child.send({ id, action, parameters } satisfies Request, (error) => {
-        if (error !== null && this.#waiting.delete(id)) reject(error);
+        if (error !== null) fail(error);
       });
-    });
+      timer = setTimeout(() => fail(this.#late(action, parameters)), CALL_TIMEOUT_MS);
+    }).finally(() => clearTimeout(timer));
+  }
+
+  #late(action: string, parameters: unknown[]): Error {
+    const call = `${action}(${JSON.stringify(parameters).slice(1, -1).slice(0, SHOWN_CHARS)})`;
+    return new Error(`${call} did not end in ${CALL_TIMEOUT_MS} ms; the agent's stderr:\n${this.#process.stderr}`);
   }
 }
