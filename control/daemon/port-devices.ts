@@ -1,5 +1,5 @@
 // The interfaces behind the ports: opened for a network's ports, tied to the tables and the workers' epoll sets, and
-// taken down again. Frames that an interface lost because its queue was full are read here, too.
+// taken down again.
 //
 // Order: the device is opened first, because the tables want its MAC; then the tables know it; then its descriptors
 // are stored for each worker; last they join the epoll sets. Taking down goes the other way, and descriptors are closed
@@ -8,27 +8,15 @@
 import { formatMac, MAC_LEN, parseMac } from "../address.js";
 import type { PortConfig } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
-import {
-  EPOLL_PORT,
-  epollAdd,
-  epollRemove,
-  listTxDropped,
-  openTap,
-  SyscallError,
-  type Tap,
-  type TapOptions,
-} from "../linux/index.js";
+import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap, type TapOptions } from "../linux/index.js";
 import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
 import type { Offloads } from "./offloads.js";
+import { type Loss, PortLosses } from "./port-losses.js";
 import type { Workers } from "./workers.js";
 import { XdpDevice } from "./xdp-device.js";
 import type { XdpSockets } from "./xdp-sockets.js";
-
-/* Our choices: from so many ports on one question for all interfaces, whose answer serves for so long. */
-const ALL_FROM_PORTS = 32;
-const ALL_FOR_MS = 20;
 
 /** What a port needs of its interface. */
 export type Device = Pick<
@@ -37,17 +25,17 @@ export type Device = Pick<
 > &
   Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen">>;
 
+/** `deleted`: by somebody else, and it could not be made again yet. */
+export type PortState = "up" | "down" | "deleted";
+
 /** What is open for a port. */
 export interface PortDevice {
   readonly config: PortConfig;
   readonly port: Port;
   readonly tap: Device;
-  /** tx_dropped when it was opened: a persistent device may bring losses of its own. */
-  readonly lostBefore: number;
-  /** As last read; the figures of a device that somebody deletes go with it. */
-  lost: number;
-  /** As last seen: down if its interface is down or was deleted. */
-  state: "up" | "down";
+  readonly loss: Loss;
+  /** Of its interface, as last seen. */
+  state: PortState;
 }
 
 export class PortDevices {
@@ -57,12 +45,7 @@ export class PortDevices {
   readonly #openDevice: (options: TapOptions) => Device;
   readonly #xdp: XdpSockets | undefined;
   readonly #devices = new Map<string, PortDevice>();
-  #all: { readonly dropped: ReadonlyMap<number, number>; readonly atMs: number } = {
-    dropped: new Map(),
-    atMs: Number.NEGATIVE_INFINITY,
-  };
-  /** By network id: losses of ports that are gone. */
-  readonly #lostByClosed = new Map<number, number>();
+  readonly #losses = new PortLosses();
 
   /** @param xdp for ports with this driver @param openDevice for tests that may not open a TAP */
   constructor(
@@ -102,7 +85,7 @@ export class PortDevices {
         steps.onUndo(() => this.#tables.epochs.retire(() => tap.release()));
         return tap;
       });
-      const lostBefore = taps.map((tap) => tap.readTxDropped());
+      const losses = taps.map((tap) => this.#losses.begin(tap));
       const ports = this.#tables.ports.add(
         vni,
         taps.map((tap) => ({ name: tap.name, mac: requireMac(tap.mac), mtu: tap.mtu ?? mtu })),
@@ -113,8 +96,7 @@ export class PortDevices {
           config: configs[index],
           port,
           tap: taps[index],
-          lostBefore: lostBefore[index],
-          lost: 0,
+          loss: losses[index],
           state: "up" as const,
         };
         steps.onUndo(() => this.#detach(device));
@@ -134,7 +116,7 @@ export class PortDevices {
     }
     const tap = this.#openTap({ ...config, mac: formatMac(port.mac) }, port.mtu);
     this.#disconnect(device);
-    this.#connect({ config, port, tap, lostBefore: tap.readTxDropped(), lost: 0, state: "up" });
+    this.#connect({ config, port, tap, loss: this.#losses.begin(tap), state: "up" });
   }
 
   /** Changes the MTU of a network's interfaces, all or none. @throws SyscallError */
@@ -173,26 +155,13 @@ export class PortDevices {
     for (const device of [...this.#devices.values()]) {
       if (device.port.network === network.id) this.#disconnect(device);
     }
-    this.#lostByClosed.delete(network.id);
+    this.#losses.forget(network.id);
   }
 
   /** Frames that the host sent to a network's ports and that found their queue full. */
   readLost(network: Network): number {
-    const dropped = this.#readAll();
-    let lost = this.#lostByClosed.get(network.id) ?? 0;
-    for (const name of network.ports.keys()) {
-      const device = this.#devices.get(name);
-      if (device !== undefined) lost += readLost(device, dropped?.get(device.tap.index));
-    }
-    return lost;
-  }
-
-  /** With many ports, tx_dropped of all interfaces as of just now; who asks for one network mostly asks for all. */
-  #readAll(): ReadonlyMap<number, number> | undefined {
-    if (this.#devices.size < ALL_FROM_PORTS) return undefined;
-    const nowMs = performance.now();
-    if (nowMs - this.#all.atMs > ALL_FOR_MS) this.#all = { dropped: listTxDropped(), atMs: nowMs };
-    return this.#all.dropped;
+    const open = [...network.ports.keys()].flatMap((name) => this.#devices.get(name) ?? []);
+    return this.#losses.read(network.id, open, this.#devices.size);
   }
 
   /** Closes everything at once. The workers must have stopped. */
@@ -246,7 +215,7 @@ export class PortDevices {
   #disconnect(device: PortDevice): void {
     const { port, tap } = device;
     this.#detach(device);
-    this.#lostByClosed.set(port.network, (this.#lostByClosed.get(port.network) ?? 0) + readLost(device));
+    this.#losses.keep(port.network, device);
     this.#tables.epochs.retire(() => tap.release());
   }
 
@@ -276,17 +245,6 @@ function setMtu(tap: Device, mtu: number): void {
   } catch (error) {
     if (!(error instanceof SyscallError && error.code === "ENODEV")) throw error;
   }
-}
-
-function readLost(device: PortDevice, dropped?: number): number {
-  try {
-    // What an interface of others has dropped is their matter; ours is what found no room in our rings.
-    const isOurs = device.tap.connect === undefined;
-    device.lost = ((isOurs ? dropped : undefined) ?? device.tap.readTxDropped()) - device.lostBefore;
-  } catch (error) {
-    if (!(error instanceof SyscallError)) throw error;
-  }
-  return device.lost;
 }
 
 function requireMac(text: string): Uint8Array {

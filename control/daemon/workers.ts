@@ -31,7 +31,6 @@ import {
   createEpoll,
   EPOLL_WAKE,
   epollAdd,
-  interruptThread,
   lowerPriority,
   ownNice,
   ringBell,
@@ -42,7 +41,9 @@ import type { SharedMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
 import type { WorkerTask } from "../worker/main.js";
 import type { UnderlayTask } from "../worker/underlay.js";
+import { Busy } from "./busy.js";
 import { Hangs } from "./hangs.js";
+import { insistOnEnd } from "./thread-end.js";
 
 // A worker thread has no TypeScript loader: from the sources the built file serves.
 const WORKER_FILE = new URL(
@@ -54,17 +55,12 @@ const WORKER_FILE = new URL(
 const POLL_MS = 2;
 const START_MS = 10_000;
 const STOP_MS = 1500;
-const INTERRUPT_MS = 50;
-/** A thread that does not end in so long is said. */
-const END_MS = 2000;
 /** Below the workers', in steps of nice: a tenth of a core stays when workers want them all. */
 const CONTROL_NICE = 10;
 const LOWEST_NICE = 19; // the kernel's
 /** So many restarts of one worker within so many milliseconds are given up. */
 const RESTARTS_MAX = 5;
 const RESTARTS_WINDOW_MS = 10_000;
-const BUSY_WINDOW_MS = 1000;
-const NS_PER_MS = 1e6;
 /** The loop allocates nothing; what there is belongs to start-up. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
@@ -77,7 +73,6 @@ interface Worker {
   readonly bell: number;
   readonly packetFd: number;
   readonly restartsMs: number[];
-  readonly busy: { ratio: number; sinceMs: number; sinceNs: number };
   restarts: number;
   /** Ends its thread. */
   abort: AbortController;
@@ -95,6 +90,7 @@ export class Workers {
   readonly #log: Logger;
   readonly #workers: Worker[] = [];
   readonly #hangs: Hangs;
+  readonly #busy: Busy;
   #pool: Piscina<WorkerTask, void> | undefined;
   #isStopping = false;
   #fail: (error: Error) => void = () => {};
@@ -106,15 +102,15 @@ export class Workers {
     this.#dataplane = dataplane;
     this.#log = log;
     this.#hangs = new Hangs(memory);
+    this.#busy = new Busy(count, performance.now());
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
     for (let id = 0; id < count; id++) {
       const [epoll, bell, packetFd] = [createEpoll(), createBell(), openPacketSocket()];
       epollAdd(epoll, bell, EPOLL_WAKE, 0);
-      const busy = { ratio: 0, sinceMs: performance.now(), sinceNs: 0 };
       const thread = { abort: new AbortController(), gone: Promise.resolve(), done: Promise.resolve() };
-      this.#workers.push({ id, epoll, bell, packetFd, restartsMs: [], busy, restarts: 0, ...thread });
+      this.#workers.push({ id, epoll, bell, packetFd, restartsMs: [], restarts: 0, ...thread });
     }
   }
 
@@ -135,19 +131,12 @@ export class Workers {
 
   /** Share of its time that a worker did not wait, over the last whole second or more. */
   busyRatio(worker: number): number {
-    return this.#workers[worker].busy.ratio;
+    return this.#busy.ratio(worker);
   }
 
   /** To be called now and then, with the workers' busy time. */
   measureBusy(busyNs: (worker: number) => number): void {
-    const nowMs = performance.now();
-    for (const { id, busy } of this.#workers) {
-      if (nowMs - busy.sinceMs < BUSY_WINDOW_MS) continue;
-      const ns = busyNs(id);
-      busy.ratio = Math.min(1, Math.max(0, (ns - busy.sinceNs) / ((nowMs - busy.sinceMs) * NS_PER_MS)));
-      busy.sinceMs = nowMs;
-      busy.sinceNs = ns;
-    }
+    this.#busy.look(performance.now(), busyNs);
   }
 
   restarts(worker: number): number {
@@ -205,10 +194,8 @@ export class Workers {
       sleep(STOP_MS, undefined, { ref: false }),
     ]);
     const ended = this.#pool?.destroy();
-    await this.#insist(
-      this.#workers.map(({ id }) => this.#hangs.threadOf(id)),
-      Promise.resolve(ended),
-    );
+    const threads = this.#workers.map(({ id }) => this.#hangs.threadOf(id));
+    await insistOnEnd(threads, Promise.resolve(ended), this.#log);
     for (const { id, epoll, bell, packetFd } of this.#workers.splice(0)) {
       Atomics.store(this.#memory.u32, contextIndex(id, CONTEXT_STATE), WORKER_STATE_ABSENT);
       closeFd(epoll);
@@ -261,19 +248,7 @@ export class Workers {
     const thread = this.#hangs.threadOf(worker.id);
     worker.abort.abort(new Error(`worker ${worker.id} hangs`));
     const exits = before.filter((each) => !this.#pool?.threads.includes(each)).map((each) => once(each, "exit"));
-    worker.gone = this.#insist([thread], Promise.all(exits));
-  }
-
-  /** Gets threads that are being ended out of their system calls until they have ended. */
-  async #insist(threads: readonly number[], ended: Promise<unknown>): Promise<void> {
-    const startMs = performance.now();
-    let isSaid = false;
-    while ((await Promise.race([ended, sleep(INTERRUPT_MS, this)])) === this) {
-      for (const thread of threads) if (thread !== 0) interruptThread(thread);
-      if (isSaid || performance.now() - startMs < END_MS) continue;
-      this.#log.error({ threads }, "a worker's thread does not end: the kernel does not let it go");
-      isSaid = true;
-    }
+    worker.gone = insistOnEnd([thread], Promise.all(exits), this.#log);
   }
 
   /** Brings a slot that nobody runs back to where a worker may start. */
