@@ -101,7 +101,7 @@ export const FlushAnswer = map({ removed: count("entries that went") }, ["remove
 
 const PortStatus = map(
   {
-    state: { enum: ["up", "down"], description: "of the interface; down too if somebody has deleted it" },
+    state: { enum: ["up", "down", "deleted"], description: "of the interface; deleted: by somebody else" },
     queues: count("that it has"),
   },
   ["state", "queues"],

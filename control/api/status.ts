@@ -25,6 +25,8 @@ function status({ config, startMs, tables, workers, problems, offloads, xdp }: R
       id,
       state: workers.state(id),
       busyRatio: workers.busyRatio(id),
+      /** Frames and datagrams that it took; a super-frame is one. */
+      frames: tables.counters.workerFrames(id),
       restarts: workers.restarts(id),
     })),
     networks: tables.networks.size,

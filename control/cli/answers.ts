@@ -17,6 +17,8 @@ export interface StatusAnswer {
     readonly state: string;
     /** 0 to 1. */
     readonly busyRatio: number;
+    /** Frames and datagrams that it took; a super-frame is one. */
+    readonly frames: number;
     readonly restarts: number;
   }[];
   readonly networks: number;
@@ -92,6 +94,12 @@ export interface PortAnswer {
   readonly queues: "auto" | number;
   readonly mac: string;
   readonly persistent: boolean;
+  readonly status: {
+    /** up, down or deleted. */
+    readonly state: string;
+    /** Those that it has. */
+    readonly queues: number;
+  };
 }
 
 /** Of a flood list. */

@@ -115,7 +115,7 @@ export class Watch {
         if (link.isUp) problems.end("port_down", name);
         else problems.begin("port_down", name, `port ${name}: its interface is down`);
       } else if (!device.tap.isAttached) {
-        device.state = "down";
+        device.state = "deleted";
         problems.end("port_down", name);
         problems.begin("port_gone", name, `port ${name}: its interface was deleted`);
         this.#reopen(name);

@@ -66,6 +66,11 @@ export class Counters {
     return { buckets, sum, count: this.#sum(BATCHES + (BATCH_BOUNDS.length + 1) * 8, BATCHES_SIZE) };
   }
 
+  /** Frames that a worker took in its batches, one of them for a super-frame. */
+  workerFrames(worker: number): number {
+    return readU64(this.#views, BATCHES + worker * BATCHES_SIZE + BATCH_BOUNDS.length * 8);
+  }
+
   /** Nanoseconds that a worker has not spent waiting. */
   busyNs(worker: number): number {
     return readU64(this.#views, WORKERS + worker * WORKER_SIZE + CONTEXT_BUSY_NS);

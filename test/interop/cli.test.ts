@@ -91,7 +91,7 @@ test("from nothing to a tunnel that carries traffic, and back to nothing", async
     ports: [{ name: PORT, mac: one.mac }],
   });
   expect(await shell.run("network list")).toMatch(/^100 +blue +1450 +headend to 1 +on +600 s +1 /m);
-  expect(await shell.run("port list")).toMatch(new RegExp(`^100 +${PORT} +tap .* ${one.mac} +no$`, "m"));
+  expect(await shell.run("port list")).toMatch(new RegExp(`^100 +${PORT} +up +tap .* ${one.mac} +no$`, "m"));
   expect(await shell.json("vtep list 100")).toEqual([{ vni: 100, address: b.address }]);
   expect(await shell.run("vtep list")).toMatch(new RegExp(`^${b.address} +[1-9]`, "m"));
   expect(await shell.run("status")).toMatch(/^networks +1$/m);

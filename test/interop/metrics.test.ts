@@ -5,10 +5,11 @@ import { expect, test } from "vitest";
 import { vxlane } from "../support/daemon.js";
 import { balanceOf, sumOf } from "../support/metrics.js";
 import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
-import { allTraffic, reachable, tcpOneWay } from "./traffic.js";
+import { allTraffic, reachable, tcpOneWay, udpOneWay } from "./traffic.js";
 
 const VNI = 100;
 const URL = "http://127.0.0.1:9479/metrics";
+const [FLOWS, DATAGRAMS] = [40, 5];
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
 
 /** Name and type, as promised to whoever builds a dashboard on them. */
@@ -69,4 +70,28 @@ test("a super-frame counts as its segments", async () => {
   const batches = sumOf(after, "vxlane_worker_batch_frames_sum") - sumOf(before, "vxlane_worker_batch_frames_sum");
   const received = balanceOf(after).map((balance) => balance.received);
   expect(batches, "what workers took in: whole super-frames").toBeLessThan(received[0] + received[1]);
+});
+
+test("two workers share the flows, and each says how many frames it took", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { workers: 2, underlay: { driver: "udp" } };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(kernel, ours);
+  const frames = async () => {
+    const { workers } = await ours.daemon.get<{ workers: { frames: number }[] }>("/v1/status");
+    return workers.map((worker) => worker.frames);
+  };
+  for (const [from, to] of [
+    [ours, kernel],
+    [kernel, ours],
+  ] as const) {
+    const before = await frames();
+    await Promise.all(Array.from({ length: FLOWS }, () => udpOneWay(from, to, 4, Array(DATAGRAMS).fill(100))));
+    const taken = (await frames()).map((count, worker) => count - before[worker]);
+    // A hash spreads flows; that one of two workers gets less than a tenth of them is one chance in a million.
+    const each = `frames of each, from ${from.host.ns.label}: ${taken}`;
+    expect(taken, each).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(Math.min(...taken), each).toBeGreaterThan(FLOWS / 10);
+  }
 });

@@ -100,14 +100,15 @@ async function show(vni: string, options: DaemonOptions): Promise<void> {
       ["inner VLAN", network.innerVlan],
       ["fdb", `${network.fdb.learned} learned, ${network.fdb.static} static`],
     ];
-    const ports = network.ports.map(({ name, driver, queues, mac, persistent }) => [
+    const ports = network.ports.map(({ name, status, driver, queues, mac, persistent }) => [
       name,
+      status.state,
       driver,
       String(queues),
       mac,
       persistent ? "yes" : "no",
     ]);
-    const heading = ["PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
+    const heading = ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
     return `${facts(rows)}${ports.length === 0 ? "" : `\n${table(heading, ports)}`}`;
   });
 }

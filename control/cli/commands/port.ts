@@ -62,10 +62,11 @@ Exits with 5 if the network has this port already.`,
 async function list(network: string | undefined, options: DaemonOptions): Promise<void> {
   const api = await Api.of(options);
   const ports = network === undefined ? allPorts(api) : portsOf(api, await readNetwork(api, network));
-  const heading = ["VNI", "PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
-  await printList(ports, options.json, heading, ({ vni, name, driver, queues, mac, persistent }) => [
+  const heading = ["VNI", "PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
+  await printList(ports, options.json, heading, ({ vni, name, status, driver, queues, mac, persistent }) => [
     String(vni),
     name,
+    status.state,
     driver,
     String(queues),
     mac,
@@ -94,10 +95,11 @@ async function showOne(network: string, nameText: string, options: DaemonOptions
   const api = await Api.of(options);
   const vni = await readNetwork(api, network);
   const port = { vni, ...(await api.get<PortAnswer>(portSubject(vni, name).path)) };
-  print(port, options.json, ({ driver, queues, mac, persistent }) =>
+  print(port, options.json, ({ status, driver, queues, mac, persistent }) =>
     facts([
       ["port", name],
       ["network", vni],
+      ["state", status.state],
       ["driver", driver],
       ["queues", queues],
       ["mac", mac],

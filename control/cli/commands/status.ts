@@ -41,12 +41,13 @@ function describe(answer: StatusAnswer): string {
     ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],
     ...answer.problems.map(({ message, since }) => ["problem", `${message} (since ${since})`] as const),
   ]);
-  const workers = answer.workers.map(({ id, state, busyRatio, restarts }) => [
+  const workers = answer.workers.map(({ id, state, busyRatio, frames, restarts }) => [
     id,
     state,
     `${Math.round(busyRatio * 100)} %`,
+    frames,
     restarts,
   ]);
-  const heading = ["WORKER", "STATE", "BUSY", "RESTARTS"];
+  const heading = ["WORKER", "STATE", "BUSY", "FRAMES", "RESTARTS"];
   return `vxlane ${answer.version}, up ${duration(answer.uptime)}\n${lines}\n${table(heading, workers)}`;
 }

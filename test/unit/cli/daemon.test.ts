@@ -23,7 +23,7 @@ const STATUS = {
       { feature: "udp_gro", enabled: false, reason: "no port was opened yet" },
     ],
   },
-  workers: [{ id: 0, state: "asleep", busyRatio: 0.256, restarts: 3 }],
+  workers: [{ id: 0, state: "asleep", busyRatio: 0.256, frames: 1234, restarts: 3 }],
   networks: 2,
   ports: 5,
   fdb: { entries: 7, capacity: 65536 },
@@ -80,7 +80,7 @@ test("status", async () => {
   expect(stdout).toMatch(/10\.99\.0\.1.*4789.*49152-65535/);
   expect(stdout).toMatch(/7 of 65536/);
   expect(stdout).toMatch(/^problem +the interface of port blue0 is gone \(since 2030-01-02T03:04:05\.678Z\)$/m);
-  expect(stdout).toMatch(/^ +0 +asleep +26 % +3$/m);
+  expect(stdout).toMatch(/^ +0 +asleep +26 % +1234 +3$/m);
   expect(JSON.parse((await vxlane("status", "--json", "--socket", socket)).stdout)).toEqual(STATUS);
 });
 

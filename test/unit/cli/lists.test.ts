@@ -13,7 +13,16 @@ const NETWORKS = [
     ageing: 300,
     innerVlan: "keep",
     flood: { mode: "headend", vteps: ["10.99.0.2", "10.99.0.3"] },
-    ports: [{ name: "blue0", driver: "tap", queues: "auto", mac: "02:00:00:00:00:01", persistent: false }],
+    ports: [
+      {
+        name: "blue0",
+        driver: "tap",
+        queues: "auto",
+        mac: "02:00:00:00:00:01",
+        persistent: false,
+        status: { state: "up", queues: 2 },
+      },
+    ],
     fdb: { learned: 3, static: 1 },
   },
   {
@@ -25,7 +34,16 @@ const NETWORKS = [
     innerVlan: "drop",
     flood: { mode: "multicast", group: "239.1.1.1", ttl: 8 },
     allow: ["10.99.0.0/24"],
-    ports: [{ name: "red0", driver: "tap", queues: 2, mac: "02:00:00:00:00:02", persistent: true }],
+    ports: [
+      {
+        name: "red0",
+        driver: "tap",
+        queues: 2,
+        mac: "02:00:00:00:00:02",
+        persistent: true,
+        status: { state: "deleted", queues: 2 },
+      },
+    ],
     fdb: { learned: 0, static: 1 },
   },
 ];
@@ -47,8 +65,8 @@ const inventory = {
   "/v1/networks/100/vteps": [{ address: "10.99.0.2" }, { address: "10.99.0.3" }],
   "/v1/vteps": [VTEP, GROUP],
 };
-const red0 = ["200", "red0", "tap", "2", "02:00:00:00:00:02", "yes"];
-const ports = ["VNI", "PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
+const red0 = ["200", "red0", "deleted", "tap", "2", "02:00:00:00:00:02", "yes"];
+const ports = ["VNI", "PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
 
 test.each([
   [
@@ -59,7 +77,7 @@ test.each([
       ["200", "red", "1400", "multicast to 239.1.1.1, TTL 8", "off", "never", "1", "0", "1"],
     ],
   ],
-  ["port list", [ports, ["100", "blue0", "tap", "auto", "02:00:00:00:00:01", "no"], red0]],
+  ["port list", [ports, ["100", "blue0", "up", "tap", "auto", "02:00:00:00:00:01", "no"], red0]],
   ["port list red", [ports, red0]],
   [
     "vtep list 100",
@@ -90,8 +108,8 @@ test.each([
       ["inner VLAN", "keep"],
       ["fdb", "3 learned, 1 static"],
       [""],
-      ["PORT", "DRIVER", "QUEUES", "MAC", "PERSISTENT"],
-      ["blue0", "tap", "auto", "02:00:00:00:00:01", "no"],
+      ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"],
+      ["blue0", "up", "tap", "auto", "02:00:00:00:00:01", "no"],
     ],
   ],
   [
@@ -99,6 +117,7 @@ test.each([
     [
       ["port", "red0"],
       ["network", "200"],
+      ["state", "deleted"],
       ["driver", "tap"],
       ["queues", "2"],
       ["mac", "02:00:00:00:00:02"],

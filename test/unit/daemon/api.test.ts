@@ -44,7 +44,7 @@ describe("GET", () => {
           { feature: "udp_gro", enabled: false, reason: "no port was opened yet" },
         ],
       },
-      workers: [{ id: 0, state: "asleep", busyRatio: 0.25, restarts: 3 }],
+      workers: [{ id: 0, state: "asleep", busyRatio: 0.25, frames: expect.any(Number), restarts: 3 }],
       networks: 1,
       ports: 1,
       fdb: { entries: 3, capacity: 2048 },

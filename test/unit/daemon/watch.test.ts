@@ -115,7 +115,7 @@ it("keeps trying when it cannot be made, and forgets it with its port", () => {
     throw new Error("the name is taken");
   };
   expect(look()).toEqual(["port_gone"]);
-  expect(device.state).toBe("down");
+  expect(device.state).toBe("deleted");
   expect(problems.list()[0].message).toContain("the name is taken");
   const { since } = problems.list()[0];
   expect(look()).toEqual(["port_gone"]);
