@@ -48,7 +48,7 @@ const pointerOf = (vtep: number) => (L.VTEP_POINTERS + vtep * 4) / 4;
 describe("workers", () => {
   it("wait in epoll, serve, and stop", async () => {
     await workers.start(UNDERLAYS, 0);
-    expect([workers.state(0), workers.state(1)]).toEqual(["asleep", "asleep"]);
+    await expect.poll(() => [workers.state(0), workers.state(1)]).toEqual(["asleep", "asleep"]);
     await send("02:00:00:00:00:02");
     await expect.poll(learned).toBe(1);
     const heartbeat = fixture.memory.u32[contextIndex(0, L.CONTEXT_HEARTBEAT)];
