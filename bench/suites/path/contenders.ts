@@ -96,8 +96,10 @@ const ovs: Contender = {
   },
 };
 
+export const C_LOOP = "C loop";
+
 const cLoop: Contender = {
-  name: "C loop",
+  name: C_LOOP,
   endToEnd: true,
   tests: ["rtt"],
   fullOnly: true,

@@ -13,7 +13,7 @@ import { describe, type End, inside, NOBODYS_MAC, twoHosts, UNDERLAY, UNDERLAY_D
 import { LIVE_FRAMES } from "./live-frames.js";
 import type { Known, Test } from "./tests.js";
 
-export const PACKAGES: Readonly<Record<string, string>> = {
+const PACKAGES: Readonly<Record<string, string>> = {
   iperf3: "iperf3",
   trafgen: "netsniff-ng",
   sockperf: "sockperf",
@@ -40,7 +40,7 @@ export interface Member {
 export async function build(run: Run, contender: Contender, label: string): Promise<Member> {
   try {
     const missing = contender.programs?.filter((program) => !hasProgram(program)) ?? [];
-    if (missing.length > 0) throw new Error(`no ${missing.map(howToInstall).join(", no ")}`);
+    if (missing.length > 0) throw new Error(`no ${howToInstall(...missing)}`);
     const way = await contender.build(run, label);
     if (contender.endToEnd) {
       await reach(run, way);
@@ -55,8 +55,9 @@ export async function build(run: Run, contender: Contender, label: string): Prom
   }
 }
 
-export function howToInstall(program: string): string {
-  return `${program} (apt-get install ${PACKAGES[program] ?? program})`;
+export function howToInstall(...programs: readonly string[]): string {
+  const packages = new Set(programs.map((program) => PACKAGES[program] ?? program));
+  return `${programs.join(", ")} (apt-get install ${[...packages].join(" ")})`;
 }
 
 /** Waits until a ping comes back, which is also how both sides learn. @throws if none does */

@@ -2,7 +2,7 @@
 
 import type { Floor, Measure } from "../../measure.js";
 import type { Run } from "../../suite.js";
-import type { Contender } from "./contenders.js";
+import { C_LOOP, type Contender } from "./contenders.js";
 import { NO_TUNNEL } from "./forwarding.js";
 import { BRIDGE, KERNEL } from "./tests.js";
 
@@ -14,6 +14,8 @@ interface Promised {
   readonly limit: number;
 }
 
+/** Whose loop the C loop is. */
+const LOOP_OF = "vxlane udp";
 const BOTH_WAYS = ["tcp-1-out", "tcp-1-in"] as const;
 const PERCENTILES = ["rtt-p50", "rtt-p99"] as const;
 
@@ -93,7 +95,12 @@ function roundTrip(run: Run, contender: string): string | undefined {
     const [p50, p99] = ["rtt-p50", "rtt-p99"].map((id) => find(run, id)?.value(name)?.median);
     return p50 === undefined || p99 === undefined ? undefined : `p50 ${p50.toFixed(0)} us, p99 ${p99.toFixed(0)} us`;
   };
-  const [ours, theirs] = [of(contender), of(KERNEL)];
+  const ours = of(contender);
   if (ours === undefined) return undefined;
-  return `round trip, ${contender}: ${ours}${theirs === undefined ? "" : `; the kernel's: ${theirs}`}`;
+  const others = { "the kernel's": KERNEL, ...(contender === LOOP_OF ? { "the same loop in C": C_LOOP } : {}) };
+  const theirs = Object.entries(others).map(([what, name]) => ({ what, figures: of(name) }));
+  const measured = theirs.filter(({ figures }) => figures !== undefined);
+  return [`round trip, ${contender}: ${ours}`, ...measured.map(({ what, figures }) => `${what}: ${figures}`)].join(
+    "; ",
+  );
 }

@@ -8,7 +8,7 @@ import { pinned } from "./pinning.js";
 
 const CONNECT_MS = "3000";
 /** What iperf3 takes before and after its seconds. */
-const CLIENT_SECONDS = 0.3;
+const CLIENT_SECONDS = 0.1;
 const SOCKPERF_PORT = "11111";
 /** Answers a second under load: enough for a p99.9, too few to be a load. */
 const ANSWERS_PER_SECOND = 5000;

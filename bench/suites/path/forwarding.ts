@@ -27,8 +27,10 @@ import {
   type Way,
 } from "./hosts.js";
 import { OVS_PROGRAMS, startOvs } from "./ovs.js";
-import { startVxlane } from "./vxlane.js";
+import { startVxlane, type VxlaneConfig } from "./vxlane.js";
 
+/** The sender and the forwarder: nobody reads what comes out. */
+const PARTIES = 2;
 export const NO_TUNNEL = "vxlane xdp no tunnel";
 /** The MAC of an overlay host behind the tunnel that does not exist: in the forwarding tests nothing is behind it. */
 export const FAR_MAC = "02:00:00:00:0b:0b";
@@ -79,14 +81,14 @@ const FORWARDERS: readonly Forwarder[] = [
         { port: PORT, mac: inner.mac },
         { port: "vxlan0", mac: FAR_MAC },
       ];
-      await startOvs(run, host, { ports: [PORT], fdb, nextHopMac: NOBODYS_MAC });
+      await startOvs(run, host, { ports: [PORT], fdb, nextHopMac: NOBODYS_MAC, parties: PARTIES });
       return undefined;
     },
   },
   {
     name: "vxlane xdp",
     build: async (run, host, inner) => {
-      return startVxlane(run, host, "a", {
+      const config: VxlaneConfig = {
         underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
         ports: [{ name: PORT, driver: "xdp" }],
         fdb: [
@@ -94,13 +96,14 @@ const FORWARDERS: readonly Forwarder[] = [
           { mac: FAR_MAC, vtep: UNDERLAY.b },
         ],
         options: { workers: 1 },
-      });
+      };
+      return startVxlane(run, host, "a", config, PARTIES);
     },
   },
   {
     name: NO_TUNNEL,
     build: async (run, host, inner) => {
-      return startVxlane(run, host, "a", {
+      const config: VxlaneConfig = {
         underlay: { driver: "udp" },
         ports: [
           { name: PORT, driver: "xdp" },
@@ -111,7 +114,8 @@ const FORWARDERS: readonly Forwarder[] = [
           { mac: FAR_MAC, port: UNDERLAY_DEVICE },
         ],
         options: { workers: 1 },
-      });
+      };
+      return startVxlane(run, host, "a", config, PARTIES);
     },
   },
 ];

@@ -50,7 +50,7 @@ export const FLOOD: Generator = {
   program: "ethtool",
   commandLine: (device, frame) => {
     const node = [process.execPath, LIVE_FRAMES, "send", device, Buffer.from(frame).toString("hex")];
-    return pinned("sender", node[0] ?? "", node.slice(1));
+    return pinned("sender", node[0] ?? "", node.slice(1), 2);
   },
   polled: true,
 };

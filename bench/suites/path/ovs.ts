@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { ip, spawnIn } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { describe, type Host, inside, OVERLAY_MTU, UNDERLAY, UNDERLAY_DEVICE, VNI, VXLAN_PORT } from "./hosts.js";
-import { pinned } from "./pinning.js";
+import { type Parties, pinned } from "./pinning.js";
 
 const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
 export const OVS_PROGRAMS = ["ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-appctl"];
@@ -23,20 +23,21 @@ export interface OvsOptions {
   readonly fdb?: readonly { readonly port: string; readonly mac: string }[];
   /** MAC of the peer's underlay address; asked by ARP unless given. */
   readonly nextHopMac?: string;
+  readonly parties?: Parties;
 }
 
 /** The switch in host a, with a tunnel to b. `br-int` is up, without an address. */
 export async function startOvs(
   run: Run,
   host: Host,
-  { ports = [], fdb = [], nextHopMac }: OvsOptions = {},
+  { ports = [], fdb = [], nextHopMac, parties }: OvsOptions = {},
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-ovs-"));
   run.defer(() => rm(folder, { recursive: true, force: true }));
   const paths = [`OVS_RUNDIR=${folder}`, `OVS_LOGDIR=${folder}`, `OVS_DBDIR=${folder}`];
   const [database, socket, control] = [join(folder, "conf.db"), join(folder, "db.sock"), join(folder, "switch.ctl")];
   const start = (file: string, ...args: string[]): void => {
-    spawnIn(run, host.namespace, "env", [...paths, ...pinned("tunnel", file, args)]);
+    spawnIn(run, host.namespace, "env", [...paths, ...pinned("tunnel", file, args, parties)]);
   };
   const vsctl = (...args: string[]): Promise<string> =>
     inside(run, host, "ovs-vsctl", [`--db=unix:${socket}`, "--timeout=10", ...args], 15_000);

@@ -5,7 +5,7 @@ import { type Daemon, startDaemon } from "../../daemon.js";
 import type { Run } from "../../suite.js";
 import { type Host, OVERLAY_MTU, UNDERLAY, VNI, VXLAN_PORT } from "./hosts.js";
 import { refusal } from "./output.js";
-import { pinned } from "./pinning.js";
+import { type Parties, pinned } from "./pinning.js";
 
 export interface Port {
   readonly name: string;
@@ -40,14 +40,20 @@ export function vxlaneYaml(side: "a" | "b", { underlay, ports, fdb = [], options
     .join("\n");
 }
 
-export function startVxlane(run: Run, host: Host, side: "a" | "b", config: VxlaneConfig): Promise<Daemon> {
-  return startPinned(run, host.namespace, vxlaneYaml(side, config));
+export function startVxlane(
+  run: Run,
+  host: Host,
+  side: "a" | "b",
+  config: VxlaneConfig,
+  parties?: Parties,
+): Promise<Daemon> {
+  return startPinned(run, host.namespace, vxlaneYaml(side, config), parties);
 }
 
 /** vxlane on the cores of a tunnel. @throws with the daemon's own reason, in one line, if it does not start */
-export async function startPinned(run: Run, namespace: string, yaml: string): Promise<Daemon> {
+export async function startPinned(run: Run, namespace: string, yaml: string, parties?: Parties): Promise<Daemon> {
   try {
-    return await startDaemon(run, namespace, yaml, (file, args) => pinned("tunnel", file, args));
+    return await startDaemon(run, namespace, yaml, (file, args) => pinned("tunnel", file, args, parties));
   } catch (error) {
     run.checkpoint();
     const [what = "", ...log] = (error instanceof Error ? error.message : String(error)).split(": ");

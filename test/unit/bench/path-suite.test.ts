@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { Run, type Settings } from "../../../bench/suite.js";
 import { END_TO_END, PLAIN } from "../../../bench/suites/path/contenders.js";
+import { howToInstall } from "../../../bench/suites/path/field.js";
 import { promise, sumUp } from "../../../bench/suites/path/floors.js";
 import { FORWARDING } from "../../../bench/suites/path/forwarding.js";
 import { coresOf } from "../../../bench/suites/path/pinning.js";
@@ -74,14 +75,18 @@ test("sentences sum up what was measured, and only that", () => {
   for (const [contender, rate, cpu] of [
     ["kernel", 16, 1],
     ["vxlane tap", 12, 1.5],
+    ["C loop", 20, 2],
   ] as const) {
     find("tcp-1-out")?.add(contender, 0, rate);
     find("tcp-1-out-cpu")?.add(contender, 0, cpu);
     find("rtt-p50")?.add(contender, 0, 2 * rate);
     find("rtt-p99")?.add(contender, 0, 4 * rate);
   }
+  find("rtt-p50")?.add("vxlane udp", 0, 50);
+  find("rtt-p99")?.add("vxlane udp", 0, 90);
   sumUp(run, [{ name: "kernel" }, { name: "vxlane udp" }, { name: "vxlane tap" }]);
   expect(run.headlines).toEqual([
+    "round trip, vxlane udp: p50 50 us, p99 90 us; the kernel's: p50 32 us, p99 64 us; the same loop in C: p50 40 us, p99 80 us",
     "one TCP flow out, vxlane tap: 12.0 Gbit/s, 0.75 of the kernel's; 1.5 times its CPU",
     "round trip, vxlane tap: p50 24 us, p99 48 us; the kernel's: p50 32 us, p99 64 us",
   ]);
@@ -103,11 +108,20 @@ test("a driver is a few keys of the configuration", () => {
   });
 });
 
+test("what is missing is named with its packages, each once", () => {
+  expect(howToInstall("ovs-vsctl", "ovs-vswitchd", "ovs-appctl")).toBe(
+    "ovs-vsctl, ovs-vswitchd, ovs-appctl (apt-get install openvswitch-switch openvswitch-common)",
+  );
+  expect(howToInstall("ethtool")).toBe("ethtool (apt-get install ethtool)");
+});
+
 test("no tunnel takes part in every end-to-end test, so each has its ceiling", () => {
   expect(END_TO_END.find(({ name }) => name === PLAIN)?.tests).toBeUndefined();
 });
 
-test("cores are given out only where there are three", () => {
+test("cores are given out only where there is one for everybody who works", () => {
+  expect((["sender", "tunnel"] as const).map((role) => coresOf(role, 2, 2))).toEqual(["0", "1"]);
+  expect(coresOf("tunnel", 8, 2)).toBe("1-7");
   expect([1, 2].map((cores) => coresOf("sender", cores))).toEqual([undefined, undefined]);
   expect((["sender", "tunnel", "receiver"] as const).map((role) => coresOf(role, 3))).toEqual(["0", "1", "2"]);
   expect((["sender", "tunnel", "receiver"] as const).map((role) => coresOf(role, 8))).toEqual(["0", "1-6", "7"]);
