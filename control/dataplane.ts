@@ -91,6 +91,8 @@ export interface Dataplane {
   /** Flow hash of the Ethernet frame at `frame`, and the outer source port that it means. */
   flowHash(frame: number, length: number): number;
   outerSourcePort(hash: number): number;
+  /** Of the inputs' frames, Ethernet headers at the least, together by exclusive or; nothing else is done with them. */
+  flowHashes(worker: number, count: number): number;
   /** One's complement sum (RFC 1071) of `length` bytes, folded to 16 bits, not inverted, as little-endian words. */
   checksumSum(from: number, length: number, initial: number): number;
 }

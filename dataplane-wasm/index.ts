@@ -1,6 +1,6 @@
 // What the module offers to control and to the workers; control/dataplane.ts has the contracts.
 
-import { checkDescriptor } from "./descriptor";
+import { checkDescriptor, inputAt } from "./descriptor";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import { CONSTANTS } from "./layout";
 import { fold, sumBytes } from "./wire/checksum";
@@ -31,6 +31,16 @@ export function initialise(): void {
 /** Flow hash of a frame; 0 if it is shorter than an Ethernet header. */
 export function flowHash(frame: usize, length: u32): u32 {
   return length < ETH_LEN ? 0 : flowHashOf(frame, parseInner(frame, length));
+}
+
+/** The flow hashes of a batch's inputs, together by exclusive or: what a hash costs. */
+export function flowHashes(worker: u32, count: u32): u32 {
+  let all: u32 = 0;
+  for (let n: u32 = 0; n < count; n++) {
+    const input = inputAt(worker, n);
+    all ^= flowHashOf(input.payloadPtr, parseInner(input.payloadPtr, input.payloadLen));
+  }
+  return all;
 }
 
 /** The outer source port of a hash, host order. */

@@ -83,6 +83,16 @@ describe("frames", () => {
     }
   });
 
+  test.each(KIND_NAMES)("of %s are hashed, all of a batch together", (kind) => {
+    const source = new FrameSource(world, "encap", { kind, count: 7 });
+    source.fill();
+    const { dataplane: wasm } = world;
+    const hashes = Array.from({ length: 7 }, (_, n) => wasm.flowHash(BUFFERS + n * BUFFER_SIZE + HEADROOM, 64));
+    expect(new Set(hashes).size).toBe(7);
+    const all = hashes.reduce((sum, one) => sum ^ one, 0);
+    expect(wasmContender(world).hash.batch(source.worker, source.count) >>> 0).toBe(all >>> 0);
+  });
+
   test("the same seed gives the same frames, another worker's lie elsewhere", () => {
     const bytes = (worker: number, seed: number): Buffer => {
       new FrameSource(world, "encap", { worker, seed, count: 8 }).fill();

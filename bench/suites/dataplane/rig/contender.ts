@@ -2,22 +2,9 @@
 // batch: the batch function, then settle, again while something is pending, as a worker does it.
 //
 // Beside each piece of work stands what it costs to ask for it beyond what the product pays, to be taken off: for the twin
-// the foreign-function call; for a hash, which the product computes inside its batches, the call from JavaScript.
+// the foreign-function call.
 
-import {
-  BUFFER_SIZE,
-  BUFFERS,
-  BUFFERS_SIZE,
-  CONTEXT_PENDING,
-  DESC_PAYLOAD_LEN,
-  DESC_SIZE,
-  HEADROOM,
-  INPUTS_MAX,
-  WORKER_CONTROL,
-  WORKER_INPUTS,
-  WORKER_SIZE,
-  WORKERS,
-} from "../../../../dataplane-wasm/layout.js";
+import { CONTEXT_PENDING, WORKER_CONTROL, WORKER_SIZE, WORKERS } from "../../../../dataplane-wasm/layout.js";
 import type { Direction } from "./frames.js";
 import { loadTwin } from "./twin.js";
 import { bucketsOf, type World } from "./world.js";
@@ -88,31 +75,13 @@ export function wasmContender(world: World): Contender {
   return {
     name: WASM,
     forward: { encap: { batch: encap, nothing: NOTHING }, decap: { batch: decap, nothing: NOTHING } },
-    hash: wasmHash(world),
+    hash: { batch: (worker, count) => dataplane.flowHashes(worker, count), nothing: NOTHING },
     gather: { batch: gather, nothing: NOTHING },
     coalesce: { batch: coalesce, nothing: NOTHING },
     sweep,
     flush,
     emptyWalk: () => sweep(end, 0),
   };
-}
-
-/** A frame of no length is not looked at: the same calls without the work. */
-function wasmHash({ shared: { u32 }, dataplane }: World): Work {
-  const frames = Int32Array.from({ length: INPUTS_MAX }, (_, i) => BUFFERS + i * BUFFER_SIZE + HEADROOM);
-  const hashes =
-    (mask: number): Batch =>
-    (worker, count) => {
-      const buffers = worker * BUFFERS_SIZE;
-      const lengths = (WORKERS + worker * WORKER_SIZE + WORKER_INPUTS + DESC_PAYLOAD_LEN) >>> 2;
-      let sum = 0;
-      for (let i = 0; i < count; i++) {
-        const length = u32[lengths + i * (DESC_SIZE >>> 2)] ?? 0;
-        sum ^= dataplane.flowHash(((frames[i] ?? 0) + buffers) | 0, length & mask);
-      }
-      return sum;
-    };
-  return { batch: hashes(0xffff), nothing: hashes(0) };
 }
 
 export function twinContender(library: string, { shared }: World): Contender {
