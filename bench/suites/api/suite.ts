@@ -44,7 +44,7 @@ const entriesOf = ({ quick }: Settings) => (quick ? QUICK_ENTRIES : ENTRIES);
 const kindsOf = ({ quick }: Settings, entries: number) => (quick || entries === MILLION ? ["half" as const] : KINDS);
 
 function obstacle(): string | undefined {
-  if (!isRoot()) return "needs root, for network namespaces";
+  if (!isRoot()) return "needs root, for network namespaces: run it with sudo";
   if (!hasProgram("trafgen")) return "trafgen is missing (apt-get install netsniff-ng)";
   if (!hasProgram("ping")) return "ping is missing (apt-get install iputils-ping)";
   return daemonMissing();

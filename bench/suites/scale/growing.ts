@@ -67,9 +67,13 @@ async function measure(run: Run, axis: Axis, obstacle: string | undefined): Prom
   say(run, axis, rows);
 }
 
+function labelOf({ one, many }: Axis, size: number): string {
+  return `${size} ${size === 1 ? one : many}`;
+}
+
 function declare(run: Run, axis: Axis, size: number): Row {
   const plot = (chart: string) => ({ chart, x: size, xLabel: axis.many, scale: "log", yScale: "log" }) as const;
-  const title = `${size} ${size === 1 ? axis.one : axis.many}`;
+  const title = labelOf(axis, size);
   const options = (what: What, unit: string, better: "lower" | "higher", words: string) => ({
     id: idOf(axis, what, size),
     title: `${title}: ${words}`,
@@ -178,14 +182,14 @@ function say(run: Run, axis: Axis, rows: ReadonlyMap<number, Row>): void {
     run.headline(`time to ready by ${axis.many}: ${describeGrowth(ready, axis.short, milliseconds)}`);
   }
   // Rates fall; what grows is the time of a frame.
-  const frame = fitGrowth(points("rate", (rate) => 1000 / rate));
+  const times = points("rate", (rate) => 1000 / rate);
+  const frame = fitGrowth(times);
+  const [fewest, most] = [times[0], times.at(-1)].map((point) => labelOf(axis, point?.x ?? 0));
   if (frame !== undefined) {
     const rate = (ns: number): string => `${(1000 / ns).toPrecision(2)} ${axis.rateUnit}`;
     const last = rate(frame.base * frame.times);
     const curve = frame.exponent === undefined ? "" : `; time a frame grows with exponent ${frame.exponent.toFixed(2)}`;
-    run.headline(
-      `${axis.rateTitle}, by ${axis.many}: ${rate(frame.base)} with the fewest, ${last} with the most${curve}`,
-    );
+    run.headline(`${axis.rateTitle}: ${rate(frame.base)} with ${fewest}, ${last} with ${most}${curve}`);
   }
 }
 

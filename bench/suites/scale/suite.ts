@@ -21,7 +21,7 @@ export const scale: Suite = {
 };
 
 function obstacle(): string | undefined {
-  return isRoot() ? daemonMissing() : "needs root, for network namespaces and a TAP";
+  return isRoot() ? daemonMissing() : "needs root, for network namespaces and a TAP: run it with sudo";
 }
 
 function plan(settings: Settings): Plan {
