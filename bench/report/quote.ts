@@ -1,12 +1,10 @@
-// `npm run results` ends with this: puts what bench/RESULTS.md has in short into the README, so that the README quotes the
-// results and says nothing of its own. A test holds the two together.
+// What the README has of bench/RESULTS.md: its part in short, word for word, so that the README says nothing of its own
+// about speed. A test holds the two together.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { SHORT_BEGIN, SHORT_END } from "./markdown.js";
 
-const RESULTS = "bench/RESULTS.md";
-const README = "README.md";
+export const RESULTS = "bench/RESULTS.md";
+export const README = "README.md";
 
 /** @throws if it has no such part */
 export function shortPart(page: string, name: string): string {
@@ -18,10 +16,4 @@ export function shortPart(page: string, name: string): string {
 export function quote(results: string, readme: string): string {
   // A function, because in a string `$` means something.
   return readme.replace(shortPart(readme, README), () => shortPart(results, RESULTS));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const root = new URL("../../../", import.meta.url); // of dist/bench/report/
-  const [results, readme] = [RESULTS, README].map((name) => readFileSync(new URL(name, root), "utf8"));
-  writeFileSync(new URL(README, root), quote(results ?? "", readme ?? ""));
 }
