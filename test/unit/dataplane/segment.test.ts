@@ -7,9 +7,9 @@ import * as L from "../../../dataplane-wasm/layout.js";
 import type { Output } from "../../oracle/encap.js";
 import type { Virtio } from "../../oracle/virtio.js";
 import { network, type World } from "../../oracle/world.js";
-import { filler } from "../../support/bytes.js";
+import { be16, filler, readBe16 } from "../../support/bytes.js";
 import { frameOfLength } from "../../support/flows.js";
-import { ethernet, ipv4, TCP_FLAG, tcp, udp } from "../../support/frames.js";
+import { ethernet, ipv4, ipv6, TCP_FLAG, tcp, udp } from "../../support/frames.js";
 import { Pair } from "../../support/pair.js";
 import { readCounters } from "../../support/readings.js";
 import { anySuper, plainSuper, type SuperFrame, superFrame, UDP_L4 } from "../../support/super.js";
@@ -144,6 +144,38 @@ describe("what segments carry", () => {
       [90, 1, 0xb8, fin | psh | ack | ece],
     ]);
   });
+
+  it.each([true, false])(
+    "0xffff where a UDP checksum comes out as zero, which says that there is none; IPv4: %s",
+    async (isIpv4) => {
+      const data = filler(250);
+      const cutOf = async () => {
+        const segment = udp({ srcPort: 1, dstPort: 2 }, data);
+        const packet = isIpv4
+          ? ipv4({ src: "10.0.0.1", dst: "10.0.0.2", checksum: "unfinished" }, segment)
+          : ipv6({ src: "fd00::1", dst: "fd00::2", checksum: "unfinished" }, segment);
+        const l4Len = segment.bytes.length;
+        const made = superFrame({
+          dst: HOST_FAR,
+          src: HOST_A,
+          packet,
+          isTcp: false,
+          isIpv4,
+          l4Len,
+          dataLen: 250,
+          size: 100,
+        });
+        const pair = await Pair.create(settings(1));
+        const checksumAt = 14 + (isIpv4 ? 20 : 40) + 6;
+        return pair.encap([input(made)]).map(({ payload }) => readBe16(payload, checksumAt));
+      };
+      for (const at of [50, 150, 248]) data.fill(0, at, at + 2);
+      const before = await cutOf();
+      // A checksum is the complement of the sum: added to it, the sum is 0xffff, and its complement zero.
+      for (const [n, at] of [50, 150, 248].entries()) data.set(be16(before[n]), at);
+      expect(await cutOf()).toEqual([0xffff, 0xffff, 0xffff]);
+    },
+  );
 
   it("frames, bytes and drops of a unicast that left in part, to the byte", async () => {
     const pair = await Pair.create(settings(1, { trains: true }));
