@@ -1,8 +1,8 @@
 // Inner transport checksums: finished for the wire, recognised when a peer left them unfinished.
 //
 // A frame from a TAP may say in its virtio-net header that the checksum field holds only the pseudo-header sum; a kernel peer on a
-// veth sends such frames through a plain socket with nothing to say so. There, a field that equals the folded
-// pseudo-header sum is taken for one: a finished checksum equals it once in 65,536 frames, and completing it again gives the right value.
+// veth sends such frames through a plain socket with nothing to say so. There, a field that equals the folded pseudo-header sum is
+// taken for one: a finished checksum equals it once in 65,536 frames, and completing it again gives the right value.
 
 import { Descriptor } from "./descriptor";
 import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout";

@@ -45,7 +45,8 @@ export function emitUnderlay(
 
 /**
  * An output for a VTEP with segments of input `index`: one frame, or `count` that leave as a train.
- * @param trainSize of each, from the tunnel header on; the payload starts at the first one's. 0: a frame, its tunnel header ends the header
+ * @param trainSize of each, from the tunnel header on, and the payload starts at the first one's; 0: one frame, whose tunnel
+ * header ends the header
  */
 export function emitSegments(
   worker: u32,

@@ -1,7 +1,8 @@
 // Overlay to underlay: frames from ports find their way, in the order of checks that the drop list has.
 //
 // A frame is decided once; what has one destination leaves at once, what is flooded goes through its list copy by copy and
-// may pause between any two of them. Counting waits for settle, when the drivers have said what became of each copy.
+// may pause between any two of them, and so may a super-frame that is cut for its VTEP (copies.ts). Where the underlay cuts
+// super-frames itself they leave whole (tunnel.ts). Counting waits for settle, when the drivers have said what became of each copy.
 
 import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { completeChecksum } from "./checksums";

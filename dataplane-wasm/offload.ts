@@ -1,7 +1,8 @@
 // The virtio-net header of a decapsulated frame: what the receiver behind a port has to know of it.
 //
-// Where the underlay handed one over with the frame (the tap driver), that one holds. A socket has none: a kernel peer on a veth hands over TCP super-frames, up to 64 KiB, with no segment size beside them. An inner packet
-// larger than the port's MTU is taken for one, and its segment size is what the MTU and its own headers leave.
+// Where the underlay handed one over with the frame (the tap driver), that one holds. A socket has none: a kernel peer on a veth
+// hands over TCP super-frames, up to 64 KiB, with no segment size beside them. An inner packet larger than the port's MTU is taken
+// for one, and its segment size is what the MTU and its own headers leave.
 
 import { checksumOffset } from "./checksums";
 import { Descriptor } from "./descriptor";

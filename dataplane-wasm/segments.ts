@@ -2,10 +2,11 @@
 // one frame, and on a wire it would be many; the counters say what the wire would show, each segment with its own copy of the
 // headers. So the figures do not depend on who cuts, and a thousand frames are a thousand on either path.
 //
-// A port says in its virtio-net header what it handed over; a header that contradicts the frame, or itself (virtio 1.2 section
-// 5.1.6.2: a super-frame's checksum is always unfinished), is not believed, and the frame is taken for what it is. Nothing comes with a datagram: there a TCP packet above the
-// network's MTU is taken for one, as the ports will take it (offload.ts). The network's MTU counts even where a port has another
-// one, because a flood has many ports and is counted once. What is no such packet counts as one frame.
+// A port says in its virtio-net header what it handed over, and so does the tap underlay; a header that contradicts the frame, or
+// itself (virtio 1.2 section 5.1.6.2: a super-frame's checksum is always unfinished), is not believed, and the frame is taken for
+// what it is. Nothing comes with a datagram from a socket: there a TCP packet above the network's MTU is taken for one, as the
+// ports will take it (offload.ts). The network's MTU counts even where a port has another one, because a flood has many ports
+// and is counted once. What is no such packet counts as one frame.
 
 import { Descriptor } from "./descriptor";
 import {

@@ -30,8 +30,8 @@ export function transportLen(frame: usize, inner: u64): u32 {
 }
 
 /**
- * Bytes of data, or 0 if the frame takes no part: no data, padding behind the packet, IP options or extension headers, a flag that has
- * to be seen at its own place, a UDP checksum of zero, or a super-frame already.
+ * Bytes of data, or 0 if the frame takes no part: no data, padding behind the packet, IP options or extension headers, a flag
+ * that has to be seen at its own place, a UDP checksum of zero, or a super-frame already.
  */
 export function dataLenOf(input: Descriptor, output: Descriptor): u32 {
   const inner = input.inner;
