@@ -117,10 +117,10 @@ function seal(worker: u32, outputs: u32): void {
     if (head.chain === 0 || head.flags & DESC_FLAG_CHAINED) continue;
     const first = piece + PIECE_SIZE; // the slot in front is the driver's
     const size = sizeOf(head);
-    piece = writePieces(first, head);
-    for (let next = <u32>head.chain; next !== 0; ) {
+    piece = first;
+    for (let next = n + 1; next !== 0; ) {
       const member = outputAt(worker, next - 1);
-      piece = writePieces(piece, member);
+      piece = writePieces(piece, member); // the only caller, so that it is inlined
       next = member.chain;
     }
     const at = changetype<usize>(head);
