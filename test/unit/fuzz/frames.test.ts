@@ -1,5 +1,6 @@
 // The compiled module under fire, for as long as it is given: both directions and whole outer frames, mutated frames and
-// noise, descriptors that lie. It never traps, never writes outside of its slots, and counts every frame once.
+// noise, streams of flows that work and then do not, descriptors and virtio-net headers that lie, under any set of offloads:
+// cut, gathered, coalesced, left whole. It never traps, never writes outside of its slots, and counts every frame once.
 //
 //   FUZZ_SECONDS   how long in all, 2 unless said; CI says more
 //   FUZZ_SEED      of the random numbers, the time unless said
@@ -12,6 +13,7 @@ import { network, world } from "../../oracle/world.js";
 import { ethernet, ipv4, ipv6, udp } from "../../support/frames.js";
 import { Mutator, Random, templates } from "../../support/mutate.js";
 import { readCounters } from "../../support/readings.js";
+import { Stream, streamFrames } from "../../support/streams.js";
 import { BROADCAST, HOST_A, HOST_B, HOST_FAR, HOST_OWN, macKey } from "../../support/worlds.js";
 import { Range, type Shot } from "./range.js";
 
@@ -19,7 +21,9 @@ const SECONDS = Number(process.env.FUZZ_SECONDS ?? 2);
 const SEED = Number(process.env.FUZZ_SEED ?? Date.now() % 1e9);
 const CHECK_EVERY = 500;
 const SWEEP_EVERY = 5000;
-const TRAINS_EVERY = 100;
+const OFFLOADS_EVERY = 100;
+const OFFLOADS = [L.OFFLOAD_UDP_SEGMENT, L.OFFLOAD_TUNNEL_GSO, L.OFFLOAD_PORT_TSO, L.OFFLOAD_PORT_USO];
+const STREAM_LEN = 4000;
 
 const MACS = [HOST_A, HOST_B, HOST_FAR, HOST_OWN, BROADCAST, "01:00:5e:00:00:01", "02:00:00:00:0d:01"];
 const VNIS = [100, 0xabcdef, 0, 5, 77];
@@ -77,10 +81,15 @@ it.each([
       ? [ethernet(headers, ipv6({ src: senders[i % 4], dst: "fd98::1" }, segment))]
       : [ethernet(headers, ipv4({ src: senders[i % 4], dst: "10.98.0.1" }, segment))];
   });
+  const out = streamFrames(SEED + 7, STREAM_LEN, { src: HOST_OWN, dst: HOST_FAR });
+  const back = streamFrames(SEED + 8, STREAM_LEN, { src: HOST_FAR, dst: HOST_OWN }).map((frame) => vxlan(100, frame));
   const shots: Shot[] = [
-    { direction: "encap", lead: 0, flags: 0, mutator: new Mutator(SEED + 2, frames) },
-    { direction: "decap", lead: VXLAN_LEN, flags: 0, mutator: new Mutator(SEED + 3, datagrams) },
-    { direction: "decap", lead: 70, flags: L.DESC_FLAG_OUTER, mutator: new Mutator(SEED + 4, outer) },
+    { direction: "encap", lead: 0, flags: 0, source: new Mutator(SEED + 2, frames) },
+    { direction: "decap", lead: VXLAN_LEN, flags: 0, source: new Mutator(SEED + 3, datagrams) },
+    { direction: "decap", lead: 70, flags: L.DESC_FLAG_OUTER, source: new Mutator(SEED + 4, outer) },
+    { direction: "encap", lead: 0, flags: 0, source: new Stream(SEED + 5, out), isSteady: true },
+    { direction: "decap", lead: VXLAN_LEN, flags: 0, source: new Stream(SEED + 6, back), isSteady: true },
+    { direction: "encap", lead: 0, flags: 0, source: new Stream(SEED + 9, out), isSteady: true, isSuper: true },
   ];
 
   const end = performance.now() + (SECONDS * 1000) / 2;
@@ -92,9 +101,10 @@ it.each([
         range.checkFrozen();
         range.engine.clock = Math.floor(batches / CHECK_EVERY);
       }
-      // A worker may find at any time that the kernel takes no trains.
-      if (batches % TRAINS_EVERY === 0) {
-        range.engine.view.setUint32(L.SYSTEM_OFFLOADS, random.below(2) * L.OFFLOAD_UDP_SEGMENT, true);
+      // A worker may find at any time that the kernel takes no more of something.
+      if (batches % OFFLOADS_EVERY === 0) {
+        const bits = OFFLOADS.reduce((set, bit) => (random.below(3) === 0 ? set : set | bit), 0);
+        range.engine.view.setUint32(L.SYSTEM_OFFLOADS, bits, true);
       }
       if (batches % SWEEP_EVERY === 0) range.engine.dataplane.fdbSweep(L.WORKER_CONTROL, 0, 4096);
     }
@@ -111,7 +121,10 @@ it.each([
   const seen = new Set(Object.keys(counters).map((key) => key.replace(/^network \d+ /, "")));
   const missed = Object.keys(EXPECTED).filter((key) => !seen.has(key));
   expect(missed, "counters that never moved").toEqual([]);
-  process.stderr.write(`fuzz over ${name}: ${range.frames} frames, ${range.outputs} outputs, seed ${SEED}\n`);
+  const { train, coalesced, tunnel } = range.seen;
+  expect(Math.min(train, coalesced, tunnel), "frames in trains, coalesced, and left whole").toBeGreaterThan(0);
+  const made = `${range.outputs} outputs (${train} datagrams in trains, ${coalesced} coalesced, ${tunnel} whole)`;
+  process.stderr.write(`fuzz over ${name}: ${range.frames} frames, ${made}, seed ${SEED}\n`);
 });
 
 const DECAP =

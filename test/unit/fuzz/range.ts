@@ -3,26 +3,31 @@
 //
 // Every buffer has a shadow, a copy of what was last put there. After a batch each buffer must equal its shadow outside of
 // its frame and the headroom that encap may use; far behind the frame that is looked at now and then only, for speed.
-// Tables, lists, other workers' slots and the descriptors that the batch did not use are compared with a snapshot now
-// and then. What a batch returns has to point into its own slots.
+// What no batch may write is compared with a snapshot now and then (frozen.ts); what a batch returns is judged each time
+// (outputs.ts).
 
 import * as L from "../../../dataplane-wasm/layout.js";
 import type { World } from "../../oracle/world.js";
 import { ip, mapped } from "../../support/bytes.js";
 import { Engine } from "../../support/engine.js";
-import type { Mutator, Random } from "../../support/mutate.js";
+import type { Random } from "../../support/mutate.js";
+import type { FrameSource } from "../../support/streams.js";
+import { Frozen } from "./frozen.js";
+import { HEADER_ROOM, Outputs } from "./outputs.js";
 
 const COUNT = 32;
 const MUTATED_MAX = 2000;
-/** Encap writes its template in front of the frame: 64 bytes and the tunnel header. */
-const HEADER_ROOM = 72;
-
 const GUARD = 0xa5;
 /** Behind a frame, what is compared each time: nothing far away gets written without something near. */
 const NEAR = 512;
 const THOROUGH_EVERY = 31;
 const ROUNDS_MAX = 10_000;
+const ODD_OF_STEADY = 32;
 
+/** In an untagged frame. */
+const ETHERTYPE = 12;
+const IPV4_PROTOCOL = 23;
+const IPV6_PROTOCOL = 20;
 const GSO_TYPES = [L.VIRTIO_GSO_TCPV4, L.VIRTIO_GSO_TCPV4 | L.VIRTIO_GSO_ECN, L.VIRTIO_GSO_TCPV6, L.VIRTIO_GSO_UDP_L4];
 
 export interface Shot {
@@ -31,19 +36,24 @@ export interface Shot {
   readonly lead: number;
   /** DESC_FLAG_* of all inputs. */
   readonly flags: number;
-  readonly mutator: Mutator;
+  readonly source: FrameSource;
+  /** Most of the frames come as a host or a peer would hand them over, from one port and the first sender. */
+  readonly isSteady?: boolean;
+  /** And as super-frames. */
+  readonly isSuper?: boolean;
 }
 
 export class Range {
   frames = 0;
   outputs = 0;
+  readonly #judge: Outputs;
+  readonly #frozen: Frozen;
   readonly #u8: Uint8Array;
   readonly #u32: Uint32Array;
   readonly #shadows: Buffer;
   readonly #buffers: Buffer;
   readonly #scratch = new Uint8Array(MUTATED_MAX);
   readonly #ends = new Int32Array(COUNT);
-  readonly #frozen: { readonly name: string; readonly live: Buffer; readonly copy: Buffer }[];
 
   private constructor(
     readonly engine: Engine,
@@ -60,7 +70,8 @@ export class Range {
     const inputs = engine.input(COUNT);
     this.#u8.fill(GUARD, inputs, engine.input(L.INPUTS_MAX));
     this.#u8.fill(GUARD, engine.context + L.WORKER_IO, engine.context + L.WORKER_SIZE);
-    this.#frozen = this.#freeze();
+    this.#judge = new Outputs(engine, COUNT);
+    this.#frozen = new Frozen(engine, COUNT);
   }
 
   /** @param senders underlay addresses, as text */
@@ -71,6 +82,11 @@ export class Range {
       random,
       senders.map((sender) => mapped(ip(sender))),
     );
+  }
+
+  /** Frames in trains and super-frames so far. */
+  get seen(): Outputs["seen"] {
+    return this.#judge.seen;
   }
 
   /** Every so many batches buffers are compared to their ends. */
@@ -88,47 +104,57 @@ export class Range {
 
   /** Compares all that no batch may write. @throws naming the region */
   checkFrozen(): void {
-    for (const { name, live, copy } of this.#frozen) {
-      if (live.compare(copy) === 0) continue;
-      const at = copy.findIndex((byte, i) => live[i] !== byte);
-      throw new Error(`${name}: byte ${at} was ${copy[at]} and is ${live[at]}`);
-    }
+    this.#frozen.check();
   }
 
-  #load(i: number, { lead, flags, mutator }: Shot): void {
+  #load(i: number, { lead, flags, source, isSteady, isSuper }: Shot): void {
     const { random } = this;
+    const isPlain = isSteady === true && random.below(ODD_OF_STEADY) !== 0;
     const offset = i * L.BUFFER_SIZE + L.HEADROOM - lead;
-    const placed = mutator.fill(this.#scratch, 0, MUTATED_MAX);
+    const placed = source.fill(this.#scratch, 0, MUTATED_MAX);
     const bytes = this.#scratch.subarray(0, placed);
     this.#buffers.set(bytes, offset);
     this.#shadows.set(bytes, offset);
     // Sometimes the length is not that of what was placed: anything that a buffer holds.
-    const length = random.below(64) === 0 ? random.below(L.FRAME_MAX + 1 - HEADER_ROOM) : placed;
+    const isLength = isPlain || random.below(64) !== 0;
+    const length = isLength ? placed : random.below(L.FRAME_MAX + 1 - HEADER_ROOM);
     this.#ends[i] = offset + length;
     const input = this.engine.input(i) / 4;
     for (let word = 0; word < L.DESC_SIZE / 4; word++) this.#u32[input + word] = random.next();
     this.#u32[input + L.DESC_PAYLOAD_PTR / 4] = this.engine.buffer(i) + L.HEADROOM - lead;
     this.#u32[input + L.DESC_PAYLOAD_LEN / 4] = length;
     this.#u32[input + L.DESC_BUFFER_PTR / 4] = this.engine.buffer(i);
-    this.#u32[input + L.DESC_ATTACHMENT / 4] = random.below(10);
-    const received = random.pick([0, 0, 0, 0, 0, 0, L.DESC_FLAG_FRAGMENT, L.DESC_FLAG_TRUNCATED]);
+    this.#u32[input + L.DESC_ATTACHMENT / 4] = isPlain ? 1 : random.below(10);
+    const received = isPlain ? 0 : random.pick([0, 0, 0, 0, 0, 0, L.DESC_FLAG_FRAGMENT, L.DESC_FLAG_TRUNCATED]);
     this.#u32[input + L.DESC_VERDICT / 4] = (flags | received) << 16;
-    this.#u8.set(random.pick(this.senders), this.engine.input(i) + L.DESC_OUTER_ADDRESS);
+    const sender = isPlain ? this.senders[0] : random.pick(this.senders);
+    this.#u8.set(sender, this.engine.input(i) + L.DESC_OUTER_ADDRESS);
+    if (isPlain) this.#u8[this.engine.input(i) + L.DESC_OUTER_TOS] = 0;
     const virtio = input * 4 + L.DESC_VIRTIO;
-    const claim = random.below(4); // of the rest: whatever stood there
+    const claim = isPlain ? (isSuper === true ? 2 : 0) : random.below(4); // of the rest: whatever stood there
     if (claim < 2) this.#u8.fill(0, virtio, virtio + L.VIRTIO_LEN);
-    else if (claim === 2) this.#offload(virtio);
+    else if (claim === 2) this.#offload(virtio, i);
     this.#u32[this.engine.buffer(i) / 4] = 0;
   }
 
-  /** A super-frame, if the frame is one of its kind: the kernel's own choice of words, any size. */
-  #offload(virtio: number): void {
+  /** A super-frame, if the frame is one of its kind: the kernel's own choice of words, or nearly, and any size. */
+  #offload(virtio: number, i: number): void {
     const { random } = this;
+    const frame = this.engine.frameAt(i);
+    const isIpv6 = this.#u8[frame + ETHERTYPE] === 0x86;
+    const isUdp = this.#u8[frame + (isIpv6 ? IPV6_PROTOCOL : IPV4_PROTOCOL)] === 17;
+    const type = isUdp ? L.VIRTIO_GSO_UDP_L4 : isIpv6 ? L.VIRTIO_GSO_TCPV6 : L.VIRTIO_GSO_TCPV4;
     this.#u8[virtio + L.VIRTIO_FLAGS] = L.VIRTIO_FLAG_NEEDS_CSUM;
-    this.#u8[virtio + L.VIRTIO_GSO_TYPE] = random.pick(GSO_TYPES);
-    const size = random.below(random.pick([8, 100, 600, 2000]));
-    this.#u8[virtio + L.VIRTIO_GSO_SIZE] = size & 0xff;
-    this.#u8[virtio + L.VIRTIO_GSO_SIZE + 1] = size >>> 8;
+    this.#u8[virtio + L.VIRTIO_GSO_TYPE] = random.below(4) === 0 ? random.pick(GSO_TYPES) : type;
+    this.#put16(virtio + L.VIRTIO_GSO_SIZE, random.below(random.pick([8, 100, 600, 2000])));
+    if (random.below(4) === 0) return;
+    this.#put16(virtio + L.VIRTIO_CSUM_START, isIpv6 ? 54 : 34);
+    this.#put16(virtio + L.VIRTIO_CSUM_OFFSET, isUdp ? 6 : 16);
+  }
+
+  #put16(at: number, value: number): void {
+    this.#u8[at] = value & 0xff;
+    this.#u8[at + 1] = value >>> 8;
   }
 
   #run(direction: "encap" | "decap"): void {
@@ -140,64 +166,14 @@ export class Range {
       if (rounds === ROUNDS_MAX) throw new Error("the batch does not end");
       const batch = direction === "encap" ? dataplane.encapBatch : dataplane.decapBatch;
       const ready = batch(worker, COUNT) >>> 0;
-      if (ready > L.OUTPUTS_MAX) throw new Error(`${ready} outputs`);
       if (direction === "encap") dataplane.encapGather(worker, ready);
-      for (let n = 0; n < ready; n++) {
-        this.#inspectOutput(n, ready);
-        if (fail) this.#u8[engine.output(n) + L.DESC_DROP] = random.below(5);
-      }
+      else dataplane.decapCoalesce(worker, ready);
+      this.#judge.check(ready);
+      for (let n = 0; fail && n < ready; n++) this.#u8[engine.output(n) + L.DESC_DROP] = random.below(5);
       this.outputs += ready;
       if (direction === "encap") dataplane.encapSettle(worker, ready);
       else dataplane.decapSettle(worker, ready);
       if (this.#u32[pending] === 0) return;
-    }
-  }
-
-  /**
-   * Header and payload lie in slots of this worker, the payload in the buffer of its input or in the worker's room for
-   * segments. A chain leads on to outputs of this batch, and its pieces lie in the same places.
-   */
-  #inspectOutput(n: number, ready: number): void {
-    const { engine } = this;
-    const at = engine.output(n);
-    const word = (offset: number) => this.#u32[(at + offset) / 4];
-    const origin = this.#u32[(at + L.DESC_TARGET_KIND) / 4] >>> 16;
-    const [payload, length] = [word(L.DESC_PAYLOAD_PTR), word(L.DESC_PAYLOAD_LEN)];
-    if (origin >= COUNT) throw new Error(`output ${n} comes from input ${origin}`);
-    const buffer = engine.buffer(origin);
-    const inRoom = this.#inRoom(payload, length);
-    if (!inRoom && (payload < buffer + 4 || payload + length > buffer + L.BUFFER_SIZE)) {
-      throw new Error(`output ${n}: its payload is not in the buffer of input ${origin}`);
-    }
-    const chain = this.#u32[(at + L.DESC_CHAIN) / 4] & 0xffff;
-    if (chain !== 0 && (chain <= n + 1 || chain > ready)) throw new Error(`output ${n} leads to ${chain - 1}`);
-    if (word(L.DESC_PIECES) !== 0) this.#inspectPieces(n, word(L.DESC_PIECES), word(L.DESC_PIECE_COUNT) & 0xffff);
-    const [header, headerLen] = [word(L.DESC_HEADER_PTR), word(L.DESC_HEADER_LEN)];
-    if (headerLen === 0 && header === 0) return;
-    const slots = engine.context + L.WORKER_HEADERS;
-    const inSlots = header >= slots && header + headerLen <= slots + L.HEADER_SLOT_SIZE * L.OUTPUTS_MAX;
-    const inFront = (inRoom ? this.#inRoom(header, headerLen) : header >= buffer + 4) && header + headerLen === payload;
-    if (headerLen > HEADER_ROOM || !(inSlots || inFront)) throw new Error(`output ${n}: its header is nowhere`);
-  }
-
-  #inRoom(ptr: number, length: number): boolean {
-    const room = L.SEGMENTS + this.engine.worker * L.SEGMENTS_SIZE;
-    return ptr >= room && ptr + length <= room + L.SEGMENTS_SIZE - L.SEGMENTS_SLACK;
-  }
-
-  /** Process addresses are those of the memory here, which says that it begins at 0. */
-  #inspectPieces(n: number, first: number, count: number): void {
-    const pieces = this.engine.context + L.WORKER_PIECES;
-    if (first < pieces + L.PIECE_SIZE || first + count * L.PIECE_SIZE > pieces + L.PIECE_SIZE * L.PIECES_MAX) {
-      throw new Error(`output ${n}: its pieces are nowhere`);
-    }
-    const slots = this.engine.context + L.WORKER_HEADERS;
-    const buffers = this.engine.buffer(0);
-    for (let piece = first; piece < first + count * L.PIECE_SIZE; piece += L.PIECE_SIZE) {
-      const [ptr, length] = [this.#u32[piece / 4], this.#u32[piece / 4 + 2]];
-      const inBuffers = ptr >= buffers && ptr + length <= this.engine.buffer(COUNT);
-      const inSlots = ptr >= slots && ptr + length <= slots + L.HEADER_SLOT_SIZE * L.OUTPUTS_MAX;
-      if (!inBuffers && !inSlots && !this.#inRoom(ptr, length)) throw new Error(`output ${n}: a piece is nowhere`);
     }
   }
 
@@ -219,34 +195,5 @@ export class Range {
     while (this.#buffers[at] === this.#shadows[at]) at++;
     const where = at - i * L.BUFFER_SIZE - L.HEADROOM;
     throw new Error(`input ${i}: byte ${where} of its buffer was written, the frame ends at ${this.#ends[i]}`);
-  }
-
-  #freeze() {
-    const { engine } = this;
-    const neighbours = [engine.worker - 1, engine.worker + 1].flatMap((worker): [string, number, number][] => [
-      [`context of worker ${worker}`, L.WORKERS + worker * L.WORKER_SIZE, L.WORKER_IO + 4096],
-      [`end of worker ${worker}`, L.WORKERS + (worker + 1) * L.WORKER_SIZE - 4096, 4096],
-      [`buffers of worker ${worker}`, L.BUFFERS + worker * L.BUFFERS_SIZE, 2 * L.BUFFER_SIZE],
-      [`segments of worker ${worker}`, L.SEGMENTS + worker * L.SEGMENTS_SIZE, L.SEGMENTS_SIZE],
-      [`last buffer of worker ${worker}`, L.BUFFERS + (worker + 1) * L.BUFFERS_SIZE - L.BUFFER_SIZE, L.BUFFER_SIZE],
-    ]);
-    const regions: [string, number, number][] = [
-      ["page 0", 0, L.PAGE],
-      ["configuration", L.SYSTEM, 128],
-      ["constants", L.CONSTANTS, L.CONSTANTS_SIZE],
-      ["attachments", L.ATTACHMENTS, 64 * L.ATTACHMENT_SIZE],
-      ["port queues", L.PORT_QUEUES, 64 * L.PORT_QUEUES_SIZE],
-      ["lists", L.LISTS, 65_536],
-      ["VNI table", L.VNI_TABLE, 65_536],
-      ["inputs behind the batch", engine.input(COUNT), (L.INPUTS_MAX - COUNT) * L.DESC_SIZE],
-      ["drivers' tables", engine.context + L.WORKER_IO, L.WORKER_IO_SIZE],
-      ["end of the room for segments", L.SEGMENTS + (engine.worker + 1) * L.SEGMENTS_SIZE - 32, 32],
-      ["first buffer behind the batch", engine.buffer(COUNT), L.BUFFER_SIZE],
-      ...neighbours,
-    ];
-    return regions.map(([name, at, length]) => {
-      const live = Buffer.from(engine.shared.memory.buffer as unknown as ArrayBuffer, at, length);
-      return { name, live, copy: Buffer.from(live) };
-    });
   }
 }
