@@ -32,14 +32,18 @@ import { startVxlane, type VxlaneConfig } from "./vxlane.js";
 /** The sender and the forwarder: nobody reads what comes out. */
 const PARTIES = 2;
 export const NO_TUNNEL = "vxlane xdp no tunnel";
-/** The MAC of an overlay host behind the tunnel that does not exist: in the forwarding tests nothing is behind it. */
-export const FAR_MAC = "02:00:00:00:0b:0b";
+/**
+ * MACs behind the port and behind the tunnel. Nobody has them, so whoever counts a frame drops it at once: a container
+ * that was meant would look for a socket, and that would be most of what is measured.
+ */
+const NEAR_MAC = "02:00:00:00:0a:0a";
+const FAR_MAC = "02:00:00:00:0b:0b";
 
 interface Forwarder {
   readonly name: string;
   readonly programs?: readonly string[];
   /** @returns what runs, where something does */
-  build(run: Run, host: Host, inner: End): Promise<Daemon | undefined>;
+  build(run: Run, host: Host): Promise<Daemon | undefined>;
 }
 
 function forwarding({ name, programs, build }: Forwarder): Contender {
@@ -55,7 +59,7 @@ function forwarding({ name, programs, build }: Forwarder): Contender {
       const neighbour = [UNDERLAY.b, "lladdr", NOBODYS_MAC, "dev", UNDERLAY_DEVICE, "nud", "permanent"];
       await ip("-n", a.namespace, "neigh", "replace", ...neighbour);
       const host = await describe(a, UNDERLAY_DEVICE, UNDERLAY.a);
-      const daemon = await build(run, a, inner);
+      const daemon = await build(run, a);
       const way = forwarded(name, inner, host, await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
       return { ...way, broken: daemon?.ended };
     },
@@ -65,10 +69,10 @@ function forwarding({ name, programs, build }: Forwarder): Contender {
 const FORWARDERS: readonly Forwarder[] = [
   {
     name: "bridge+kernel",
-    build: async (_run, host, inner) => {
+    build: async (_run, host) => {
       const tunnel = await kernelVxlan(host, "a");
       await bridge(host, [PORT, tunnel]);
-      await bridgeEntry(host, inner.mac, PORT);
+      await bridgeEntry(host, NEAR_MAC, PORT);
       await bridgeEntry(host, FAR_MAC, tunnel);
       return undefined;
     },
@@ -76,9 +80,9 @@ const FORWARDERS: readonly Forwarder[] = [
   {
     name: "ovs",
     programs: OVS_PROGRAMS,
-    build: async (run, host, inner) => {
+    build: async (run, host) => {
       const fdb = [
-        { port: PORT, mac: inner.mac },
+        { port: PORT, mac: NEAR_MAC },
         { port: "vxlan0", mac: FAR_MAC },
       ];
       await startOvs(run, host, { ports: [PORT], fdb, nextHopMac: NOBODYS_MAC, parties: PARTIES });
@@ -87,12 +91,12 @@ const FORWARDERS: readonly Forwarder[] = [
   },
   {
     name: "vxlane xdp",
-    build: async (run, host, inner) => {
+    build: async (run, host) => {
       const config: VxlaneConfig = {
         underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
         ports: [{ name: PORT, driver: "xdp" }],
         fdb: [
-          { mac: inner.mac, port: PORT },
+          { mac: NEAR_MAC, port: PORT },
           { mac: FAR_MAC, vtep: UNDERLAY.b },
         ],
         options: { workers: 1 },
@@ -102,7 +106,7 @@ const FORWARDERS: readonly Forwarder[] = [
   },
   {
     name: NO_TUNNEL,
-    build: async (run, host, inner) => {
+    build: async (run, host) => {
       const config: VxlaneConfig = {
         underlay: { driver: "udp" },
         ports: [
@@ -110,7 +114,7 @@ const FORWARDERS: readonly Forwarder[] = [
           { name: UNDERLAY_DEVICE, driver: "xdp" },
         ],
         fdb: [
-          { mac: inner.mac, port: PORT },
+          { mac: NEAR_MAC, port: PORT },
           { mac: FAR_MAC, port: UNDERLAY_DEVICE },
         ],
         options: { workers: 1 },
@@ -125,10 +129,13 @@ export const FORWARDING: readonly Contender[] = FORWARDERS.map(forwarding);
 /** Out: what the container sends to somebody behind the tunnel. In: the answer, in VXLAN if there is a tunnel. */
 function forwarded(name: string, a: End, host: End, b: End): Way {
   const frame = (direction: Direction, frameLen: number): Uint8Array => {
-    const [near, far] = [a.mac, FAR_MAC];
-    if (direction === "out") return udpFrame({ srcMac: near, dstMac: far, src: OVERLAY.a, dst: OVERLAY.b }, frameLen);
-    const inner = udpFrame({ srcMac: far, dstMac: near, src: OVERLAY.b, dst: OVERLAY.a }, frameLen);
-    if (name === NO_TUNNEL) return inner;
+    const [near, far] = [
+      { mac: NEAR_MAC, ip: OVERLAY.a },
+      { mac: FAR_MAC, ip: OVERLAY.b },
+    ];
+    const [from, to] = direction === "out" ? [near, far] : [far, near];
+    const inner = udpFrame({ srcMac: from.mac, dstMac: to.mac, src: from.ip, dst: to.ip }, frameLen);
+    if (direction === "out" || name === NO_TUNNEL) return inner;
     const outer = { srcMac: b.mac, dstMac: host.mac, src: UNDERLAY.b, dst: UNDERLAY.a };
     return vxlanFrame(outer, { port: VXLAN_PORT, vni: VNI }, inner);
   };

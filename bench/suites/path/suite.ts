@@ -11,6 +11,7 @@ import { type Contender, END_TO_END, PLAIN } from "./contenders.js";
 import { build, Ceiling, howToInstall, type Member, message, Turns } from "./field.js";
 import { promise, sumUp } from "./floors.js";
 import { FORWARDING } from "./forwarding.js";
+import { NOTES } from "./notes.js";
 import { pinning } from "./pinning.js";
 import { LOAD_OF, TESTS, type Test } from "./tests.js";
 
@@ -64,18 +65,23 @@ function programOf(settings: Settings, wants: Wanted, wantsPeer: (contender: str
   return { tests: tests.filter((test) => contenders.some((contender) => takesPart(contender, test))), contenders };
 }
 
+function missingOf({ tests, contenders }: Program): string[] {
+  const needs = [...tests.map(({ program }) => [program]), ...contenders.map(({ programs = [] }) => programs)];
+  const lacking = needs.map((programs) => programs.filter((program) => !hasProgram(program)));
+  const daemon = daemonMissing();
+  return [
+    ...new Set(lacking.filter(({ length }) => length > 0).map((programs) => howToInstall(...programs))),
+    ...(isRoot() ? [] : ["root, for network namespaces: run it with sudo"]),
+    ...(daemon === undefined ? [] : [daemon]),
+  ];
+}
+
 function plan(settings: Settings): Plan {
   const { tests, contenders } = programOf(settings, settings.only, (name) => wantsPeer(settings, name));
   const names = [...new Set(contenders.map(({ name }) => name))];
-  const needs = [...tests.map(({ program }) => [program]), ...contenders.map(({ programs = [] }) => programs)];
-  const lacking = needs.map((programs) => programs.filter((program) => !hasProgram(program)));
-  const missing = [...new Set(lacking.filter(({ length }) => length > 0).map((programs) => howToInstall(...programs)))];
-  if (!isRoot()) missing.push("root, for network namespaces: run it with sudo");
-  const daemon = daemonMissing();
-  if (daemon !== undefined) missing.push(daemon);
   const round = tests.reduce((sum, test) => {
     const turns = contenders.filter((contender) => takesPart(contender, test)).length;
-    return sum + turns * test.seconds(settings.seconds) + (test.overhead ?? 0);
+    return sum + turns * test.seconds(settings.seconds) + test.overhead;
   }, 0);
   return {
     lines: [
@@ -83,8 +89,8 @@ function plan(settings: Settings): Plan {
       `tests: ${tests.map(({ id }) => id).join(", ")}`,
       `contenders, taking turns: ${names.join(", ")}`,
     ],
-    seconds: contenders.length * BUILD_SECONDS + settings.rounds * round,
-    missing,
+    seconds: contenders.length * BUILD_SECONDS + 2 * REST_SECONDS + settings.rounds * round,
+    missing: missingOf({ tests, contenders }),
     ids: TESTS.flatMap(({ measures }) => measures.map(({ id }) => id)),
     peers: CONTENDERS.map(({ name }) => name),
   };
@@ -127,7 +133,7 @@ async function run(run: Run): Promise<void> {
     run.progress(`round ${round + 1} of ${settings.rounds} done`);
   }
   sumUp(run, contenders);
-  explain(run);
+  for (const note of NOTES) run.note(note);
 }
 
 /** What the machine does while everybody waits: CPU figures contain it, and rates suffer from it. */
@@ -158,24 +164,3 @@ async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Tu
     rate.noCeiling(message(error));
   }
 }
-
-function explain(run: Run): void {
-  for (const note of NOTES) run.note(note);
-}
-
-const NOTES: readonly string[] = [
-  "out: from the contender's side to the far side; in: the other way",
-  "the far side is the kernel's vxlan device, but of veth (no tunnel) and of `both ends` (vxlane there too)",
-  "bridge+kernel and vxlane xdp serve a container on a veth; the others' side is their own device",
-  "C loop: the loop of a sleeping udp worker in C and nothing else, for one VTEP, one frame a system call",
-  "ovs, C loop: the peer's veth finishes checksums and cuts segments, as on a wire; the other contenders' do not",
-  "frames: one flow of one sender, counted at the receiving device, lengths without FCS; one flow keeps to one worker",
-  "frames in: the far side's kernel device encapsulates them, and is often what limits",
-  "sent: into the sending device; lost: refused by it (a full TAP queue), or gone on the way",
-  "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once (in XDP when flooded)",
-  "encap only, decap only: container, host, next host; what leaves is counted on the wire, what comes is in VXLAN already",
-  "flooded: by the kernel's XDP live frames instead of trafgen, which is too slow to tell AF_XDP forwarders apart",
-  "half load: sockperf sends half as many messages as the contender forwarded 64 B frames in the same round",
-  "TCP and round trips take whole seconds; TCP is the host's own (congestion control in the table above: bbr leaves cores idle)",
-  "CPU: of the whole machine, sender and receiver included, from /proc/stat",
-];
