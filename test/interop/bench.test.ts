@@ -202,9 +202,20 @@ test("compare, as a shell sees it", async () => {
   expect(await compare(before, before)).toMatchObject({ code: 0, stdout: expect.stringContaining("no loss") });
   expect(await compare(before, after)).toMatchObject({ code: 1, stdout: expect.stringMatching(/^loss .* -50\.0 %/m) });
   expect(await compare(before, after, "--tolerance", "60%")).toMatchObject({ code: 0 });
+  const { stdout } = await compare(before, after, "--json");
+  expect(JSON.parse(stdout)).toMatchObject({ before, after, losses: expect.any(Number) });
   expect(await compare(before, broken)).toMatchObject({
     code: 2,
     stdout: "",
     stderr: expect.stringContaining("broken.json is not JSON"),
   });
+});
+
+test("reports again: the same page from the JSON as from the run", { timeout: QUICK_TIMEOUT_MS }, async () => {
+  const [json, page, again] = ["a.json", "a.md", "b.md"].map((name) => join(folderOf("bench"), name)) as string[];
+  const { process } = bench("ecmp", "--quick", "--json", json ?? "", "--markdown", page ?? "");
+  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
+  const report = await tryRun("node", [MAIN, "bench", "report", json ?? "", "--markdown", again ?? ""]);
+  expect(report).toMatchObject({ code: 0, stdout: "" });
+  expect(readFileSync(again ?? "", "utf8")).toBe(readFileSync(page ?? "", "utf8"));
 });

@@ -15,9 +15,11 @@ interface CompareOptions {
 export const SUITE_NAMES = ["dataplane", "overhead", "path", "ecmp", "api", "scale"];
 
 export function addBench(program: Command): void {
+  // Both, or what compare and report have of --json and the like would be taken for the options of bench.
   const command = program
+    .enablePositionalOptions()
     .command("bench")
-    .enablePositionalOptions() // compare has a --json of its own
+    .enablePositionalOptions()
     .usage("[options] [suite...]")
     .description("measure what encapsulation costs on this host")
     .addArgument(suitesArgument())
