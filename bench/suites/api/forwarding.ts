@@ -1,50 +1,46 @@
 // What requests do to the forwarding at the same time: frames that arrive and round trips through the tunnel, without
 // requests and with them. This is the figure that matters of an API.
 //
-// 64 B frames go into the port at half the rate that the tunnel can do, because an engine without a free core has none to
-// lend: on a host whose every core is forwarding, whatever else runs takes from it. That case is measured too, in a full
-// run, with as many frames as the generator can make.
+// 64 B frames go into the port, at a steady half of the rate that the tunnel can do, because an engine without a free core
+// has none to lend: on a host whose every core is forwarding, whatever else runs takes from it. That case is measured too, in
+// a full run, with as many frames as the generator can make.
 
-import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { command, pause, spawnIn, stop, watched } from "../../host.js";
+import { command, pause, stop, watched } from "../../host.js";
 import type { Measure } from "../../measure.js";
 import { quantile } from "../../statistics.js";
 import { inRound, type Run, type Settings } from "../../suite.js";
-import { pinned } from "../path/pinning.js";
 import { type Books, balance, readBooks, received } from "./books.js";
+import type { Shot } from "./cannon.js";
 import { Client, message } from "./client.js";
-import { type Lab, PEER_ADDRESS, PEER_MAC, PORT, PORT_ADDRESS, PORT_MAC } from "./lab.js";
-import { ENTRY, LIST, PAGE, SCRAPE, shotAt, type Target } from "./requests.js";
+import { generate, requireAlive, writeFrame } from "./generator.js";
+import { type Lab, PEER_ADDRESS } from "./lab.js";
+import { bareShot, ENTRY, LIST, PAGE, SCRAPE, shotAt, type Target } from "./requests.js";
 
 /* Our choices. */
 const LEAD_SECONDS = 0.4;
 const CAPACITY_SECONDS = 1.5;
 const SETTLE_SECONDS = 0.3;
 const PING_INTERVAL_MS = 5;
-const FRAME_LEN = 64;
-const ETHERNET_IPV4_UDP = 14 + 20 + 8;
-/** A host that nobody is: the receiver counts the frame and forgets it. */
-const NOBODY = "10.60.0.99";
 
 export const QUIET = "no requests";
 
 export interface Load {
   readonly name: string;
-  readonly target: Target;
+  /** Undefined: the bare server. */
+  readonly target: Target | undefined;
   readonly connections: number;
 }
 
 export const GETS: Load = { name: "GETs of an entry, 10 connections", target: ENTRY, connections: 10 };
+/** What Node and these cores give, whoever answers. */
+export const BARE_GETS: Load = { name: "the same of a bare server", target: undefined, connections: 10 };
 const SCRAPES: Load = { name: "scrapes, 10 connections", target: SCRAPE, connections: 10 };
 const MANY: Load = { name: "GETs of an entry, 100 connections", target: ENTRY, connections: 100 };
 const PAGES: Load = { name: "pages of 100 entries, 10 connections", target: PAGE, connections: 10 };
 const DUMPS: Load = { name: "the whole FDB, one reader", target: LIST, connections: 1 };
 
 export function loads({ quick }: Pick<Settings, "quick">): readonly Load[] {
-  return quick ? [GETS] : [GETS, MANY, PAGES, DUMPS, SCRAPES];
+  return quick ? [GETS, BARE_GETS] : [GETS, BARE_GETS, MANY, PAGES, DUMPS, SCRAPES];
 }
 
 export interface Measures {
@@ -94,7 +90,13 @@ export function declare(run: Run, entries: number, kind: Kind): Measures {
   };
 }
 
-export async function measureForwarding(run: Run, lab: Lab, measures: Measures, kind: Kind): Promise<void> {
+export async function measureForwarding(
+  run: Run,
+  lab: Lab,
+  bareSocket: string,
+  measures: Measures,
+  kind: Kind,
+): Promise<void> {
   const { forwarded, answered, p50, p99 } = measures;
   const wanted = [forwarded, answered, p50, p99];
   if (!wanted.some((measure) => run.wants(measure.options.id))) return;
@@ -108,7 +110,7 @@ export async function measureForwarding(run: Run, lab: Lab, measures: Measures, 
       run.checkpoint();
       const name = load?.name ?? QUIET;
       try {
-        await oneRound(run, lab, measures, { name, load, round, rate, frames });
+        await oneRound(run, lab, measures, { name, load, bareSocket, round, rate, frames });
       } catch (error) {
         run.checkpoint();
         for (const measure of wanted) {
@@ -123,6 +125,7 @@ export async function measureForwarding(run: Run, lab: Lab, measures: Measures, 
 interface Turn {
   readonly name: string;
   readonly load: Load | undefined;
+  readonly bareSocket: string;
   readonly round: number;
   /** Frames a second; undefined: as many as there can be. */
   readonly rate: number | undefined;
@@ -130,9 +133,9 @@ interface Turn {
 }
 
 async function oneRound(run: Run, lab: Lab, measures: Measures, turn: Turn): Promise<void> {
-  const { name, load, round, rate, frames } = turn;
+  const { name, load, bareSocket, round, rate, frames } = turn;
   const { seconds } = run.settings;
-  const client = load && (await Client.load(run, lab.host, shotAt(lab, load.target, load.connections)));
+  const client = load && (await Client.load(run, lab.host, shotOf(lab, load, bareSocket)));
   const before: Books = await readBooks(lab);
   const generator = generate(run, lab, frames, rate);
   try {
@@ -156,6 +159,10 @@ async function oneRound(run: Run, lab: Lab, measures: Measures, turn: Turn): Pro
   measures.forwarded.count(name, balance(before, await readBooks(lab)));
 }
 
+function shotOf(lab: Lab, { target, connections }: Load, bareSocket: string): Shot {
+  return target === undefined ? bareShot(bareSocket, connections) : shotAt(lab, target, connections);
+}
+
 /** Frames a second that arrive when the generator does what it can. */
 async function capacity(run: Run, lab: Lab, frames: string): Promise<number> {
   const generator = generate(run, lab, frames, undefined);
@@ -170,34 +177,6 @@ async function capacity(run: Run, lab: Lab, frames: string): Promise<number> {
     await stop(generator, "SIGINT");
     await pause(run, SETTLE_SECONDS);
   }
-}
-
-function generate(run: Run, lab: Lab, frames: string, rate: number | undefined): ChildProcess {
-  const pace = rate === undefined ? [] : ["--rate", `${rate}pps`];
-  const args = ["--dev", PORT, "--conf", frames, "-n", "0", "-P", "1", ...pace];
-  const [file = "", ...rest] = pinned("sender", "trafgen", args);
-  return spawnIn(run, lab.host, file, rest);
-}
-
-function requireAlive({ exitCode }: ChildProcess): void {
-  if (exitCode !== null) throw new Error(`trafgen ended with ${exitCode}`);
-}
-
-function writeFrame(run: Run): string {
-  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
-  run.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const file = join(folder, "frames.cfg");
-  writeFileSync(
-    file,
-    `{
-  eth(da=${PEER_MAC}, sa=${PORT_MAC}),
-  ipv4(saddr=${PORT_ADDRESS}, daddr=${NOBODY}),
-  udp(sport=9999, dport=9999),
-  fill(0x5a, ${FRAME_LEN - ETHERNET_IPV4_UDP})
-}
-`,
-  );
-  return file;
 }
 
 /** Round trips through the tunnel for so long, microseconds in rising order. */

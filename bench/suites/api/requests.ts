@@ -36,6 +36,10 @@ export function shotAt({ daemon }: Pick<Lab, "daemon">, { path }: Target, connec
   return { url: `http://localhost${path}`, socketPath: daemon.socket, connections };
 }
 
+export function bareShot(socketPath: string, connections: number): Shot {
+  return { url: "http://localhost/", socketPath, connections };
+}
+
 export function requestCases({ quick }: Settings): { target: Target; connections: number }[] {
   const [targets, counts] = quick ? [QUICK_TARGETS, QUICK_CONNECTIONS] : [TARGETS, CONNECTIONS];
   return targets.flatMap((target) => counts.map((connections) => ({ target, connections })));
@@ -63,8 +67,7 @@ export async function measureRequests(run: Run, labs: readonly Lab[], bareSocket
         const { result, cores } = await watched(() => fire(run, lab.host, shot, seconds));
         measure.add(VXLANE, round, result.rate, cores);
         if (target !== ENTRY) continue;
-        const bare = { url: "http://localhost/", socketPath: bareSocket, connections };
-        measure.ceiling(round, (await fire(run, lab.host, bare, seconds)).rate);
+        measure.ceiling(round, (await fire(run, lab.host, bareShot(bareSocket, connections), seconds)).rate);
       } catch (error) {
         run.checkpoint();
         measure.absent(VXLANE, message(error));

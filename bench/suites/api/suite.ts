@@ -11,7 +11,17 @@ import { pinning } from "../path/pinning.js";
 import { BARE } from "./bare.js";
 import { CLIENT_NICE } from "./client.js";
 import { dumpIds, MILLION, measureDump } from "./dump.js";
-import { declare, GETS, type Kind, loads, type Measures, measureForwarding, measuresOf, QUIET } from "./forwarding.js";
+import {
+  BARE_GETS,
+  declare,
+  GETS,
+  type Kind,
+  loads,
+  type Measures,
+  measureForwarding,
+  measuresOf,
+  QUIET,
+} from "./forwarding.js";
 import { type Lab, makeLab } from "./lab.js";
 import { ENTRY, measureRequests, requestCases, requestId, VXLANE } from "./requests.js";
 import { COUNT, measureScrapes, SCRAPE_IDS } from "./scrapes.js";
@@ -96,7 +106,7 @@ async function run(run: Run): Promise<void> {
     for (const kind of kindsOf(settings, lab.entries)) {
       const measures = declare(run, lab.entries, kind);
       if (kind === "half") promise(run, measures);
-      await measureForwarding(run, lab, measures, kind);
+      await measureForwarding(run, lab, bareSocket, measures, kind);
       if (kind === "half") sayForwarding(run, measures);
     }
     if (!settings.quick) await measureDump(run, lab);
@@ -105,7 +115,9 @@ async function run(run: Run): Promise<void> {
   run.note(
     "requests: answers with status 200 a second; ceiling: a bare node:http server with an answer of that length",
   );
-  run.note("half of what it can: frames are offered at half the rate that arrived without requests, just before");
+  run.note(
+    "half of what it can: frames are offered steadily, at half the rate that arrived flat out without requests, just before",
+  );
   run.note(
     "frames are counted where the peer's tunnel device hands them to its host; round trips are pings, 200 a second",
   );
@@ -119,9 +131,10 @@ function promise(run: Run, { forwarded, answered }: Measures): void {
 
 function sayForwarding(run: Run, { entries, forwarded, answered, p99 }: Measures): void {
   const [share, rate, late] = [forwarded.ratio(GETS.name), answered.value(GETS.name), p99.ratio(GETS.name)];
-  if (share === undefined || rate === undefined || late === undefined) return;
+  const bare = answered.value(BARE_GETS.name);
+  if (share === undefined || rate === undefined || late === undefined || bare === undefined) return;
   run.headline(
-    `${Math.round(rate.median)} GETs of an FDB entry a second (of ${entries}): ${(share.median * 100).toFixed(1)} % of the frames arrive still, p99 of round trips is ${late.median.toFixed(1)} times what it was`,
+    `${Math.round(rate.median)} GETs of an FDB entry a second (of ${entries}; a bare node:http server: ${Math.round(bare.median)}): ${(share.median * 100).toFixed(1)} % of the frames arrive still, p99 of round trips is ${late.median.toFixed(1)} times what it was`,
   );
 }
 
