@@ -39,6 +39,11 @@ async function expectProblem(daemon: Daemon, code: string): Promise<void> {
   expect(daemon.process.stderr, "the log").toContain(`"problem":"${code}"`);
 }
 
+/** What the port's own answer says of its interface. */
+async function portState({ daemon, device }: { daemon: Daemon; device: string }): Promise<string> {
+  return (await daemon.get<{ status: { state: string } }>(`/v1/networks/${VNI}/ports/${device}`)).status.state;
+}
+
 async function expectNoProblem(daemon: Daemon): Promise<void> {
   await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
   expect(daemon.process.stderr, "the log").toContain("no more: ");
@@ -216,6 +221,7 @@ test("a TAP that cannot be made again is a port that is down, until it can", asy
   await a.ns.ip("link add taken type veth peer name taken-peer");
   await a.ns.run("ip", ["-batch", "-"], { input: `link delete ${ours.device}\nlink set taken name ${ours.device}\n` });
   await expectProblem(ours.daemon, "port_gone");
+  expect(await portState(ours)).toBe("deleted");
   await a.ns.ip(`link delete ${ours.device}`);
   await expectNoProblem(ours.daemon);
   await openOverlay(a, ours.device, one);
@@ -227,8 +233,10 @@ test("a port that is taken down says so", async () => {
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
   await a.ns.ip(`link set ${ours.device} down`);
   await expectProblem(ours.daemon, "port_down");
+  expect(await portState(ours)).toBe("down");
   await a.ns.ip(`link set ${ours.device} up`);
   await expectNoProblem(ours.daemon);
+  expect(await portState(ours)).toBe("up");
 });
 
 test("a port may move to another namespace", async () => {

@@ -1,8 +1,7 @@
 // vxlane against Open vSwitch's userspace datapath, which builds and checks its outer headers by itself.
 //
 // Between two hosts of one machine that datapath needs offloads off at the sender: its packet socket knows neither
-// super-packets nor checksums that are left to hardware. On the way through a real NIC both are finished. That socket also
-// holds no more than some ninety frames, and BBR takes what overflows for a policer and crawls: Reno does not.
+// super-packets nor checksums that are left to hardware. On the way through a real NIC both are finished.
 
 import { test } from "vitest";
 import { vxlane } from "../support/daemon.js";
@@ -22,7 +21,6 @@ test.each([
   const mtu = family === 4 ? 1450 : 1430;
   const [a, b] = await twoHosts(await createLab("ethtool", ...OVS_PROGRAMS), { family });
   await a.ns.run("ethtool", ["-K", UNDERLAY, "tx", "off"]);
-  await a.ns.sysctl("net/ipv4/tcp_congestion_control=reno");
   const config = { underlay: { checksum } };
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
   const ovs = await ovsVxlan(b, { vni: VNI, remote: a.address, overlay: two });
