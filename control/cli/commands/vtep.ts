@@ -10,7 +10,7 @@ import { printList } from "../output.js";
 
 export function addVtep(program: Command): void {
   const vtep = program.command("vtep").description("show remote VTEPs and change flood lists");
-  addDaemonOptions(vtep.command("list").alias("ls").description("list VTEPs: all that are known, or a flood list"))
+  addDaemonOptions(vtep.command("list").alias("ls").description("list VTEPs: all, or one flood list"))
     .argument("[vni]", "the flood list of this network: its VNI or name")
     .addHelpText("after", "\nExamples:\n  vxlane vtep list\n  vxlane vtep list 100 --json")
     .action(list);
@@ -29,7 +29,7 @@ multicast or not at all.`,
     )
     .action(addOne);
   addDaemonOptions(
-    vtep.command("remove").aliases(["del", "delete", "rm"]).description("remove a VTEP from a network's flood list"),
+    vtep.command("remove").aliases(["del", "delete", "rm"]).description("take a VTEP out of a flood list"),
   )
     .argument("<vni>", "the network's VNI or name")
     .argument("<address>", "underlay address of the VTEP")
