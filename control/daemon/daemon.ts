@@ -109,7 +109,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     interface: underlayInterface,
     offloads: config.offloads === "auto",
   };
-  const around = { memory, vteps: tables.vteps, workers, problems, log };
+  const around = { memory, vteps: tables.vteps, workers, problems, offloads, log };
   const choice = chooseUnderlay(config, () => new TunnelUnderlay(tunnelOptions, around, listInterfaces()), log);
   tunnel = choice.made;
   const openXdpUnderlay = () => {

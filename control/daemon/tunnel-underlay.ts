@@ -9,12 +9,7 @@
 // A next hop that changes on the same interface needs nobody: the kernel looks it up for every packet.
 
 import type { Logger } from "pino";
-import {
-  OFFLOAD_TUNNEL_GSO,
-  SYSTEM_OFFLOADS,
-  SYSTEM_UNDERLAY_MTU,
-  VTEP_FLAG_GROUP,
-} from "../../dataplane-wasm/layout.js";
+import { SYSTEM_UNDERLAY_MTU, VTEP_FLAG_GROUP } from "../../dataplane-wasm/layout.js";
 import { formatAddress } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import { IFF_RUNNING } from "../linux/constants.js";
@@ -31,6 +26,7 @@ import {
 } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import type { Vteps } from "../tables/vteps.js";
+import type { Offloads } from "./offloads.js";
 import type { Problems } from "./problems.js";
 import type { Workers } from "./workers.js";
 
@@ -49,6 +45,7 @@ interface Surroundings {
   readonly vteps: Pick<Vteps, "ids" | "address" | "flags" | "setBySocket">;
   readonly workers: Pick<Workers, "count" | "epoll">;
   readonly problems: Problems;
+  readonly offloads: Pick<Offloads, "set" | "isOn" | "tick">;
   readonly log: Logger;
 }
 
@@ -110,12 +107,9 @@ export class TunnelUnderlay {
     const works = this.#keepUp() && nic !== undefined && this.#keepJoined(nic);
     const isUsable = works && nic.isUp && (nic.flags & IFF_RUNNING) !== 0;
     const { u32 } = this.#around.memory;
-    this.#noteRefusal();
-    this.#isOffered = isUsable && this.#options.offloads && !this.#isRefused;
     // The MTU first on the way up and last on the way down: what is made for the TAP can be sent.
     if (isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, nic.mtu);
-    if (this.#isOffered) Atomics.or(u32, SYSTEM_OFFLOADS / 4, OFFLOAD_TUNNEL_GSO);
-    else Atomics.and(u32, SYSTEM_OFFLOADS / 4, ~OFFLOAD_TUNNEL_GSO);
+    this.#offer(isUsable ? undefined : `underlay: ${nic?.name ?? "its interface"} is not up`);
     if (!isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, 0);
     this.#known.clear();
     this.checkNew(interfaces);
@@ -167,12 +161,14 @@ export class TunnelUnderlay {
     return owner ?? byIndex;
   }
 
-  /** A worker has cleared the bit: the kernel refused frame after frame. Then it stays clear. */
-  #noteRefusal(): void {
-    const { memory, log } = this.#around;
-    if (!this.#isOffered || (Atomics.load(memory.u32, SYSTEM_OFFLOADS / 4) & OFFLOAD_TUNNEL_GSO) !== 0) return;
-    this.#isRefused = true;
-    log.warn("the kernel refuses tunnel GSO: super-frames are cut here from now on");
+  /** What a worker has given up, because the kernel refused frame after frame, stays off. */
+  #offer(against: string | undefined): void {
+    const { offloads } = this.#around;
+    offloads.tick();
+    if (this.#isOffered && !offloads.isOn("tunnel_gso")) this.#isRefused = true;
+    if (this.#isRefused) return;
+    offloads.set("tunnel_gso", against);
+    this.#isOffered = offloads.isOn("tunnel_gso");
   }
 
   /** False while the device itself is not there. */

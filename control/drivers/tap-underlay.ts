@@ -83,6 +83,8 @@ const FRAME_OFFSET = HEADROOM - 64;
 const FRAME_LEN_MAX = FRAME_MAX + ETHERNET_LEN + IPV4_LEN + UDP_LEN;
 /** A batch ends when it has so many bytes: what is read should still be in the cache when it is written. */
 const BATCH_BYTES = 262144;
+/** Datagrams of a train: the kernel gathers at most 64, and cuts into at most 128. */
+const TRAIN_MAX = 128;
 /** Refusals in a row, without a success between them, that make us give the TAP up. One may be a frame's own fault. */
 const REFUSALS_MAX = 64;
 
@@ -179,7 +181,8 @@ export class TapUnderlay implements UnderlayDriver {
     const { u8, u32 } = this.#memory;
     let inputs = 0;
     let bytes = 0;
-    while (inputs < max && bytes < BATCH_BYTES) {
+    const most = Math.min(max, INPUTS_MAX - TRAIN_MAX); // room for a train behind the last
+    while (inputs < most && bytes < BATCH_BYTES) {
       const got = readv(this.#fd, this.#receiveTable + inputs * IOVEC_PAIR_SIZE, 2);
       if (got < 0) {
         const errno = lastErrno();
