@@ -253,7 +253,7 @@ function explain(error: unknown): unknown {
 }
 
 function tooOld(version: string, what: string): string {
-  return `underlay.driver tap needs Linux ${version} or later (${what}), this is ${release()}: use udp, or auto`;
+  return `underlay.driver: tap needs Linux ${version} or later (${what}), this is ${release()}: use driver: udp, or auto`;
 }
 
 function takeUp(name: string): void {

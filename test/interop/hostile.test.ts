@@ -10,7 +10,7 @@ import { vxlane } from "../support/daemon.js";
 import { datagramBlast, frameBlast } from "../support/hostile.js";
 import { sumOf } from "../support/metrics.js";
 import { Mutator, templates } from "../support/mutate.js";
-import { createLab, type Host, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
+import { createLab, type Host, kernelVxlan, overlayAddress, TUNNEL_TAP, twoHosts, UNDERLAY } from "../support/netns.js";
 import { arrivals, BROADCAST, pingBothWays, reachable, tcpOneWay, testFrame, vxlanDatagram } from "./traffic.js";
 
 const VNI = 100;
@@ -24,8 +24,9 @@ const STRANGERS_MAC = "02:66:66:66:66:66";
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
 const MACS = [one.mac, two.mac, BROADCAST, "02:00:00:00:77:01", "01:00:5e:00:00:01"];
 
-/** Datagrams that the kernel had for this host's sockets at the VTEP's port: delivered, or lost in front of them. */
-async function datagramsSeen({ ns }: Host): Promise<number> {
+/** Datagrams that the kernel had for this host's VTEP: delivered to a socket or to the TAP, or lost in front of them. */
+async function datagramsSeen(host: Host): Promise<number> {
+  const { ns } = host;
   const rows = async (file: string) =>
     (await ns.run("cat", [file])).split("\n").map((line) => line.trim().split(/\s+/));
   const [names, values] = (await rows("/proc/net/snmp")).filter(([name]) => name === "Udp:");
@@ -33,7 +34,8 @@ async function datagramsSeen({ ns }: Host): Promise<number> {
   const port = `:${UDP_PORT.toString(16).toUpperCase()}`;
   const sockets = (await rows("/proc/net/udp")).filter(([, local]) => local?.endsWith(port));
   expect(sockets.length, "sockets at the port").toBeGreaterThan(0);
-  return sockets.reduce((sum, columns) => sum + Number(columns.at(-1)), delivered);
+  const tunnelled = (await ns.hasLink(TUNNEL_TAP)) ? await framesSeen(host, TUNNEL_TAP) : 0;
+  return sockets.reduce((sum, columns) => sum + Number(columns.at(-1)), delivered + tunnelled);
 }
 
 /** Frames that the host sent into an interface: taken by its queue, or lost in front of it. */

@@ -13,6 +13,8 @@ import { Lab, type Namespace, orphanedNamespaces, removeNamespaceNow } from "../
 const PREFIX = "vxtest";
 export const UNDERLAY = "under0";
 export const KERNEL_DEVICE = "vx0";
+/** What vxlane makes for its tap underlay, in a namespace where it is alone. */
+export const TUNNEL_TAP = "vxlane-u0";
 
 /** Debian package of each program that tests call. */
 const PACKAGES: Record<string, string> = {

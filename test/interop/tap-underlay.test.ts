@@ -1,0 +1,283 @@
+// The tap underlay against kernel peers: bulk in both directions, and everything that may happen to the interface that it is
+// joined to and to the routes of its VTEPs. The rest of the suite runs with it too: VXLANE_TEST_UNDERLAY=tap.
+
+import { readdir } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import type { OffloadState } from "../../control/daemon/offloads.js";
+import type { Problem } from "../../control/daemon/problems.js";
+import { type Daemon, type VxlaneRunning, vxlane } from "../support/daemon.js";
+import {
+  createLab,
+  type End,
+  type Host,
+  kernelVxlan,
+  overlayAddress,
+  TUNNEL_TAP,
+  twoHosts,
+  UNDERLAY,
+} from "../support/netns.js";
+import { pingBothWays, reachable, tcpOneWay, udpBothWays, unreachable } from "./traffic.js";
+
+const VNI = 100;
+const [one, two] = [overlayAddress(1), overlayAddress(2)];
+const BULK = 100_000_000; // bytes
+const SLOW = { timeout: 10_000 };
+
+interface Status {
+  underlay: { driver: string; interface?: string };
+  offloads: { features: OffloadState[] };
+  problems: Problem[];
+}
+
+const statusOf = (daemon: Daemon) => daemon.get<Status>("/v1/status");
+const problemsOf = async (daemon: Daemon) => (await statusOf(daemon)).problems.map(({ code }) => code);
+
+async function start(a: Host, b: Host, underlay: Record<string, unknown> = {}): Promise<VxlaneRunning> {
+  const config = { underlay: { driver: "tap", ...underlay }, workers: 2 };
+  return vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+}
+
+async function pair(family: 4 | 6 = 4): Promise<{ a: Host; b: Host; ours: VxlaneRunning; kernel: End }> {
+  const [a, b] = await twoHosts(await createLab(), { family });
+  const ours = await start(a, b);
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(ours, kernel);
+  return { a, b, ours, kernel };
+}
+
+/** Frames that the host has sent into the tunnel's TAP: datagrams that came this way. */
+async function throughTap({ ns }: Host): Promise<number> {
+  const [link] = await ns.show<{ stats64: { tx: { packets: number } } }[]>("-s", "link", "show", TUNNEL_TAP);
+  return link.stats64.tx.packets;
+}
+
+async function carries(a: End, b: End): Promise<void> {
+  await reachable(a, b);
+  await reachable(b, a);
+  await tcpOneWay(a, b, 4, 2_000_000);
+  await tcpOneWay(b, a, 4, 2_000_000);
+}
+
+test.each([4, 6] as const)("100 MB each way arrive as they were sent, over IPv%i", async (family) => {
+  const { a, ours, kernel } = await pair(family);
+  for (const inner of [4, 6] as const) {
+    await tcpOneWay(ours, kernel, inner, BULK / 2);
+    await tcpOneWay(kernel, ours, inner, BULK / 2);
+  }
+  await udpBothWays(ours, kernel, family === 4 ? 1450 : 1430);
+  // Super-frames, not segments: some thousands of them would be many more.
+  expect(await throughTap(a)).toBeGreaterThan(100);
+  expect(await throughTap(a)).toBeLessThan(BULK / 1400);
+  expect((await statusOf(ours.daemon)).underlay).toMatchObject({ driver: "tap", interface: UNDERLAY });
+});
+
+test("100 MB each way between two of them", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const near = await start(a, b);
+  const config = { underlay: { driver: "tap" }, workers: 2 };
+  const far = await vxlane(b, { vni: VNI, remotes: [a.address], overlay: two, config });
+  await reachable(near, far);
+  await tcpOneWay(near, far, 4, BULK);
+  await tcpOneWay(far, near, 6, BULK);
+  await udpBothWays(near, far);
+});
+
+test("a peer that sends trains through sockets", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const near = await start(a, b);
+  const config = { underlay: { driver: "udp" }, workers: 2 };
+  const far = await vxlane(b, { vni: VNI, remotes: [a.address], overlay: two, config });
+  await reachable(near, far);
+  await tcpOneWay(near, far, 4, BULK / 4);
+  await tcpOneWay(far, near, 4, BULK / 4);
+  await udpBothWays(near, far);
+});
+
+test("the host keeps its address: other ports, fragments, and its own way out", async () => {
+  const { a, b, ours, kernel } = await pair();
+  await a.agent.call("udpListen", a.address, 4788);
+  const sent = await b.agent.call("udpSend", { address: a.address, port: 4788, sizes: [1, 1000, 3000, 20_000] });
+  expect(await a.agent.call("udpTaken", 4788, 4)).toEqual(sent);
+  await b.agent.call("tcpListen", b.address, 4790);
+  const { sha256 } = await a.agent.call("tcpSend", b.address, 4790, { bytes: 1_000_000 });
+  expect(await b.agent.call("tcpTransfer", 4790)).toMatchObject({ bytes: 1_000_000, sha256 });
+  // To vxlane, but in fragments: the host puts them together, and the sockets tell that it did.
+  await b.agent.call("sendDatagrams", a.address, 4789, [Buffer.alloc(3000)]);
+  await ours.daemon.expectMetric(1, "vxlane_dropped_frames_total", { reason: "fragment" });
+  await carries(ours, kernel);
+});
+
+/** All that a driver could leave in a host: interfaces, addresses, routes, rules, programs at interfaces. */
+async function stateOf({ ns }: Host): Promise<Record<string, string>> {
+  const show = async (...args: string[]) => ns.run("ip", args);
+  const settings = await ns.run("sysctl", ["-e", "-a", "--pattern", "^net\\.(ipv4|ipv6|core)\\."]);
+  return {
+    links: (await show("-br", "link")).replace(/\b(UP|DOWN|UNKNOWN)\b.*/g, ""),
+    addresses: await show("-br", "-4", "addr", "show", "dev", UNDERLAY),
+    rules: (await show("-4", "rule")) + (await show("-6", "rule")),
+    routes: (await show("-4", "route", "show", "table", "all")) + (await show("-6", "route", "show", "dev", UNDERLAY)),
+    programs: JSON.stringify(await ns.show<object[]>("-d", "link", "show", UNDERLAY)).match(/prog|bpf|xdp/)?.[0] ?? "",
+    settings: settings
+      .split("\n")
+      .filter((line) => !/\.(blue0|vxlane-u0)\.|_mem |random|dst_entries|stable_secret/.test(line))
+      .join("\n"),
+  };
+}
+
+test.each([4, 6] as const)(
+  "changes nothing of the host, and a crash leaves nothing behind, over IPv%i",
+  async (family) => {
+    const [a, b] = await twoHosts(await createLab(), { family });
+    const before = await stateOf(a);
+    const ours = await start(a, b);
+    const during = await stateOf(a);
+    expect(during).toMatchObject({ addresses: before.addresses, rules: before.rules, settings: before.settings });
+    expect(withoutPort(during.routes)).toBe(withoutPort(before.routes));
+    const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+    await carries(ours, kernel);
+    await ours.daemon.kill();
+    expect(await stateOf(a)).toEqual(before);
+    const again = await start(a, b);
+    await carries(again, kernel);
+  },
+);
+
+/** Without the overlay's own address, which the test gives to the port. */
+function withoutPort(routes: string | undefined): string {
+  return (routes ?? "")
+    .split("\n")
+    .filter((line) => !/ dev blue0 /.test(line))
+    .join("\n");
+}
+
+test("the interface goes down and up, and its peer's MAC changes", async () => {
+  const { a, b, ours, kernel } = await pair();
+  await a.ns.ip(`link set ${UNDERLAY} down`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toContain("underlay_down");
+  await unreachable(ours, kernel);
+  await a.ns.ip(`link set ${UNDERLAY} up`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+  await carries(ours, kernel);
+  // A host that moves says so, or the kernel would only ask again when what it knows is stale.
+  await b.ns.sysctl(`net/ipv4/conf/${UNDERLAY}/arp_notify=1`);
+  await b.ns.ip(`link set ${UNDERLAY} address 02:00:00:00:99:99`);
+  await carries(ours, kernel);
+});
+
+test("the interface is removed and made again, and renamed", async () => {
+  const { a, b, ours } = await pair();
+  const before = await throughTap(a);
+  await a.ns.ip(`link del ${UNDERLAY}`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toContain("underlay_address");
+  await a.lab.link(
+    { host: a.ns, name: UNDERLAY, addresses: [`${a.address}/24`] },
+    { host: b.ns, name: UNDERLAY, addresses: [`${b.address}/24`] },
+    1500,
+  );
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+  // The kernel's device has gone with the interface below it.
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await carries(ours, kernel);
+  expect(await throughTap(a)).toBeGreaterThan(before);
+
+  const rejoined = await throughTap(a);
+  await a.ns.ip(`link set ${UNDERLAY} down`, `link set ${UNDERLAY} name other0`, "link set other0 up");
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+  await carries(ours, kernel);
+  expect(await throughTap(a)).toBeGreaterThan(rejoined);
+  const { features } = (await statusOf(ours.daemon)).offloads;
+  expect(features.find(({ feature }) => feature === "tunnel_gso")).toMatchObject({ enabled: true });
+});
+
+test.each([
+  [4, "10.98.0.1/24", "10.98.0.2/24", 32],
+  [6, "fd98::1/64", "fd98::2/64", 128],
+] as const)(
+  "a route over IPv%i that moves to another interface and back is followed, and said",
+  async (family, near, far, whole) => {
+    const { a, b, ours, kernel } = await pair(family);
+    await a.lab.link(
+      { host: a.ns, name: "side0", addresses: [near] },
+      { host: b.ns, name: "side0", addresses: [far] },
+      1500,
+    );
+    for (const { ns } of [a, b]) await ns.sysctl("net/ipv4/conf/all/rp_filter=0", "net/ipv4/conf/side0/rp_filter=0");
+    const [toFar, toNear] = [far, near].map((address) => `via ${address.replace(/\/.*/, "")} dev side0`);
+    await a.ns.ip(`route add ${b.address}/${whole} ${toFar}`);
+    await expect.poll(() => problemsOf(ours.daemon), SLOW).toContain("underlay_route");
+    await b.ns.ip(`route add ${a.address}/${whole} ${toNear}`);
+    const before = await throughTap(a);
+    await carries(ours, kernel);
+    expect(await throughTap(a), "datagrams by the old way").toBe(before);
+    await b.ns.ip(`route del ${a.address}/${whole} ${toNear}`);
+    await a.ns.ip(`route del ${b.address}/${whole} ${toFar}`);
+    await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+    await carries(ours, kernel);
+    expect(await throughTap(a)).toBeGreaterThan(before);
+  },
+);
+
+test("the next hop of a route changes, and the kernel alone follows", async () => {
+  const { a, b, ours, kernel } = await pair();
+  await b.ns.ip(`addr add 10.99.0.77/24 dev ${UNDERLAY}`);
+  const before = await throughTap(a);
+  await a.ns.ip(`route add ${b.address}/32 via 10.99.0.77 dev ${UNDERLAY}`);
+  await carries(ours, kernel);
+  expect(await problemsOf(ours.daemon)).toEqual([]);
+  expect(await throughTap(a)).toBeGreaterThan(before);
+});
+
+test("no descriptor is lost when its interface comes and goes", async () => {
+  const { a, b, ours } = await pair();
+  const pid = ours.daemon.process.child.pid ?? 0;
+  const open = async () => (await readdir(`/proc/${pid}/fd`)).length;
+  const before = await open();
+  for (let turn = 0; turn < 3; turn++) {
+    await a.ns.ip(`link del ${UNDERLAY}`);
+    await expect.poll(() => problemsOf(ours.daemon), SLOW).toContain("underlay_address");
+    await a.lab.link(
+      { host: a.ns, name: UNDERLAY, addresses: [`${a.address}/24`] },
+      { host: b.ns, name: UNDERLAY, addresses: [`${b.address}/24`] },
+      1500,
+    );
+    await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+  }
+  await expect.poll(open, SLOW).toBeLessThanOrEqual(before);
+});
+
+test("no route to a VTEP is said and counted", async () => {
+  const { a, b, ours, kernel } = await pair();
+  await a.ns.ip(`route add unreachable ${b.address}/32`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual(["underlay_route"]);
+  await unreachable(ours, kernel);
+  expect(await ours.daemon.dropped("send_error", "encap")).toBeGreaterThan(0);
+  await a.ns.ip(`route del unreachable ${b.address}/32`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toEqual([]);
+  await carries(ours, kernel);
+});
+
+test("a smaller MTU of the interface is kept, and a larger one used again", async () => {
+  const { a, ours, kernel } = await pair();
+  await a.ns.ip(`link set ${UNDERLAY} mtu 1400`);
+  await sleep(1000); // the daemon looks four times a second
+  const before = await ours.daemon.dropped("too_big", "encap");
+  await expect(tcpOneWay(ours, kernel, 4, 100_000)).rejects.toThrow();
+  expect(await ours.daemon.dropped("too_big", "encap")).toBeGreaterThan(before);
+  await a.ns.ip(`link set ${UNDERLAY} mtu 1500`);
+  await sleep(1000);
+  await pingBothWays(ours, kernel);
+  await carries(ours, kernel);
+});
+
+test("auto takes it where it works, and says why not where it does not", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await start(a, b, { driver: "auto" });
+  expect((await statusOf(ours.daemon)).underlay).toMatchObject({ driver: "tap", interface: UNDERLAY });
+  await ours.daemon.stop();
+  await a.ns.ip("addr add 10.99.9.9/32 dev lo", "link set lo up");
+  const config = { local: "10.99.9.9", underlay: { driver: "auto" }, workers: 1 };
+  const plain = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+  expect((await statusOf(plain.daemon)).underlay).toMatchObject({ driver: "udp" });
+  expect(plain.daemon.process.stderr).toMatch(/lo is no Ethernet interface/);
+});
