@@ -47,11 +47,6 @@ export function encapGather(worker: u32, outputs: u32): void {
     if (output.targetKind !== FDB_KIND_VTEP) continue;
     const flow = output.target ^ ((<u32>output.outerPort) << 16);
     const slot = slots + ((flow * MULTIPLIER) >> SLOT_SHIFT) * SLOT_SIZE;
-    if (output.virtio0 !== 0) {
-      // A super-frame for the tap underlay, which leaves as it is; what follows it must not join what went before.
-      store<u16>(slot, 0);
-      continue;
-    }
     const newest = <u32>load<u16>(slot);
     if (newest !== 0) {
       const head = outputAt(worker, newest - 1);
