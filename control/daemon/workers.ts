@@ -5,8 +5,9 @@
 // before its slot is used again; the frames of that batch are lost, the other workers notice nothing. One
 // that throws again and again is a fault that no restart mends: then the daemon fails.
 //
-// Frames come first: once the workers run, all other threads of the process get a lower priority, so that neither the API
-// nor a scrape nor a garbage collection takes a core from a worker that wants it.
+// Frames come first. The kernel does a tunnel's work in soft interrupts, before any process; workers get a higher priority than
+// programs, where we may give it. All other threads of this process get a lower one than theirs, so that neither the API nor a
+// scrape nor a garbage collection takes a core from a worker that wants it.
 
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,6 +17,7 @@ import {
   CONTEXT_COMMAND,
   CONTEXT_EPOCH,
   CONTEXT_STATE,
+  CONTEXT_THREAD,
   WORKER_COMMAND_RUN,
   WORKER_COMMAND_STOP,
   WORKER_STATE_ABSENT,
@@ -32,6 +34,7 @@ import {
   EPOLL_WAKE,
   epollAdd,
   lowerPriority,
+  niceOf,
   ownNice,
   ringBell,
   threadIds,
@@ -55,9 +58,11 @@ const WORKER_FILE = new URL(
 const POLL_MS = 2;
 const START_MS = 10_000;
 const STOP_MS = 1500;
-/** Below the workers', in steps of nice: a tenth of a core stays when workers want them all. */
+/** Above the process's own, in steps of nice: they wake at once, and sleep when there is nothing to do. */
+const WORKER_NICE = 10;
+/** Below the workers': a tenth of a core stays when workers want them all. */
 const CONTROL_NICE = 10;
-const LOWEST_NICE = 19; // the kernel's
+const [HIGHEST_NICE, LOWEST_NICE] = [-20, 19]; // the kernel's
 /** So many restarts of one worker within so many milliseconds are given up. */
 const RESTARTS_MAX = 5;
 const RESTARTS_WINDOW_MS = 10_000;
@@ -150,7 +155,7 @@ export class Workers {
   /** Starts the threads, each with its underlay. Resolves when all of them wait in epoll. */
   async start(underlays: readonly UnderlayTask[], busyPollUs: number): Promise<void> {
     const count = this.#workers.length;
-    const [others, nice] = [threadIds(), ownNice()];
+    const [others, nice] = [threadIds(), Math.max(HIGHEST_NICE, ownNice() - WORKER_NICE)];
     allowInterrupts();
     this.#pool = new Piscina<WorkerTask, void>({
       filename: WORKER_FILE.href,
@@ -170,7 +175,12 @@ export class Workers {
       worker.done = this.#keepAlive(this.#pool, worker, task);
     }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
-    lowerPriority(others, Math.min(LOWEST_NICE, nice + CONTROL_NICE));
+    lowerPriority(others, Math.min(LOWEST_NICE, this.#niceOf(0) + CONTROL_NICE));
+  }
+
+  /** What a worker's thread has got: it may have been refused more. */
+  #niceOf(worker: number): number {
+    return niceOf(this.#memory.u32[contextIndex(worker, CONTEXT_THREAD)]);
   }
 
   /** Ends the threads of workers that hang, so that they are started again. To be called a few times a second. */

@@ -45,8 +45,8 @@ const MAPPED_WORD = 0xffff0000;
 const FRAME_OFFSET = HEADROOM - 64;
 /** What the 16-bit lengths of a super-frame's parts can tell, behind the outer headers. */
 const FRAME_LEN_MAX = FRAME_MAX + ETHERNET_LEN + IPV4_LEN + UDP_LEN;
-/** A batch ends when it has so many bytes: what is read should still be in the cache when it is written. */
-const BATCH_BYTES = 262144;
+/** A batch ends when it has so many bytes, one super-frame: what was read is still in the cache when it is written. */
+const BATCH_BYTES = 65535;
 /** Datagrams of a train: the kernel gathers at most 64, and cuts into at most 128. */
 const TRAIN_MAX = 128;
 

@@ -25,6 +25,7 @@ export {
   allowInterrupts,
   interruptThread,
   lowerPriority,
+  niceOf,
   ownNice,
   raiseOwnPriority,
   readThread,

@@ -26,6 +26,11 @@ export function ownNice(): number {
   return getPriority(0);
 }
 
+/** Of a thread of this process. */
+export function niceOf(thread: number): number {
+  return getPriority(thread);
+}
+
 /** Lowers the priority of threads to `nice`; those that have as low a one, or are gone, stay as they are. */
 export function lowerPriority(threads: readonly number[], nice: number): void {
   for (const thread of threads) {

@@ -17,6 +17,9 @@ it("workers come first: all other threads have a lower priority", async () => {
   const underlay = { kind: "udp" as const, sendFd: 0, isIpv6: false, trainSockets: 8 };
   await workers.start([underlay, underlay], 0);
   const threads = [0, 1].map((worker) => memory.u32[contextIndex(worker, L.CONTEXT_THREAD)]);
-  expect(threads.map((thread) => getPriority(thread))).toEqual([before, before]);
-  expect(getPriority(process.pid)).toBe(Math.min(19, before + 10));
+  const [nice] = threads.map((thread) => getPriority(thread));
+  // As high as we may: root may.
+  expect([before, Math.max(-20, before - 10)]).toContain(nice);
+  expect(threads.map((thread) => getPriority(thread))).toEqual([nice, nice]);
+  expect(getPriority(process.pid)).toBe(Math.min(19, (nice ?? before) + 10));
 });
