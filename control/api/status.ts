@@ -10,7 +10,7 @@ export function statusRoutes(running: Running): Route[] {
   return [route("GET", "/v1/status", { summary: "How the daemon is", answers }, () => status(running))];
 }
 
-function status({ config, startMs, tables, workers, problems, offloads, xdp }: Running) {
+function status({ config, startMs, tables, workers, underlay, problems, offloads, xdp }: Running) {
   return {
     version: version(),
     /** Seconds. */
@@ -18,7 +18,7 @@ function status({ config, startMs, tables, workers, problems, offloads, xdp }: R
     local: config.local,
     port: config.port,
     sourcePorts: config.sourcePorts,
-    underlay: { driver: config.underlay.driver, interface: config.underlay.interface },
+    underlay: { driver: config.underlay.driver, interface: config.underlay.interface, reason: underlay.reason },
     offloads: { outerChecksum: offloads.outerChecksum, features: offloads.list() },
     xdp: xdp?.describe(),
     workers: Array.from({ length: workers.count }, (_, id) => ({

@@ -7,7 +7,7 @@ export interface StatusAnswer {
   readonly local: string;
   readonly port: number;
   readonly sourcePorts: { readonly min: number; readonly max: number };
-  readonly underlay: { readonly driver: string; readonly interface?: string };
+  readonly underlay: { readonly driver: string; readonly interface?: string; readonly reason?: string };
   readonly offloads: {
     readonly outerChecksum: boolean;
     readonly features: readonly { readonly feature: string; readonly enabled: boolean; readonly reason?: string }[];

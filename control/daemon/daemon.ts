@@ -170,7 +170,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     workers,
     overlay,
     ports,
-    underlay: { readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0) },
+    underlay: { readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0), reason: choice.reason },
     problems,
     xdp,
     offloads,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { OffloadState } from "../../control/daemon/offloads.js";
 import type { Problem } from "../../control/daemon/problems.js";
-import { type Daemon, type VxlaneRunning, vxlane } from "../support/daemon.js";
+import { type Daemon, MAIN, type VxlaneRunning, vxlane } from "../support/daemon.js";
 import {
   createLab,
   type End,
@@ -25,7 +25,7 @@ const BULK = 100_000_000; // bytes
 const SLOW = { timeout: 10_000 };
 
 interface Status {
-  underlay: { driver: string; interface?: string };
+  underlay: { driver: string; interface?: string; reason?: string };
   offloads: { features: OffloadState[] };
   problems: Problem[];
 }
@@ -273,11 +273,16 @@ test("a smaller MTU of the interface is kept, and a larger one used again", asyn
 test("auto takes it where it works, and says why not where it does not", async () => {
   const [a, b] = await twoHosts(await createLab());
   const ours = await start(a, b, { driver: "auto" });
-  expect((await statusOf(ours.daemon)).underlay).toMatchObject({ driver: "tap", interface: UNDERLAY });
+  const chosen = { driver: "tap", interface: UNDERLAY, reason: "tunnel GSO works" };
+  expect((await statusOf(ours.daemon)).underlay).toEqual(chosen);
+  const shown = await a.ns.run(process.execPath, [MAIN, "status", "--socket", ours.daemon.socket]);
+  expect(shown).toContain(`tap on ${UNDERLAY}: tunnel GSO works`);
+  expect(ours.daemon.process.stderr).toContain("underlay driver chosen");
   await ours.daemon.stop();
   await a.ns.ip("addr add 10.99.9.9/32 dev lo", "link set lo up");
   const config = { local: "10.99.9.9", underlay: { driver: "auto" }, workers: 1 };
   const plain = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
-  expect((await statusOf(plain.daemon)).underlay).toMatchObject({ driver: "udp" });
+  const { driver, reason } = (await statusOf(plain.daemon)).underlay;
+  expect([driver, reason]).toEqual(["udp", expect.stringMatching(/^tap: lo is no Ethernet interface/)]);
   expect(plain.daemon.process.stderr).toMatch(/lo is no Ethernet interface/);
 });

@@ -30,7 +30,7 @@ function describe(answer: StatusAnswer): string {
   const { underlay, offloads, sourcePorts, fdb } = answer;
   const lines = facts([
     ["local", `${answer.local}, port ${answer.port}, source ports ${sourcePorts.min}-${sourcePorts.max}`],
-    ["underlay", `${underlay.driver}${underlay.interface === undefined ? "" : ` on ${underlay.interface}`}`],
+    ["underlay", driverOf(underlay)],
     ["checksum", `outer UDP checksum ${offloads.outerChecksum ? "on" : "off"}`],
     ["offloads", offloads.features.flatMap(({ feature, enabled }) => (enabled ? [feature] : [])).join(", ") || "none"],
     ...offloads.features.flatMap(({ feature, enabled, reason = "" }) =>
@@ -50,4 +50,10 @@ function describe(answer: StatusAnswer): string {
   ]);
   const heading = ["WORKER", "STATE", "BUSY", "FRAMES", "RESTARTS"];
   return `vxlane ${answer.version}, up ${duration(answer.uptime)}\n${lines}\n${table(heading, workers)}`;
+}
+
+/** The driver, its interface, and why it was chosen where the config leaves that open. */
+function driverOf({ driver, interface: name, reason }: StatusAnswer["underlay"]): string {
+  const where = name === undefined ? "" : ` on ${name}`;
+  return `${driver}${where}${reason === undefined ? "" : `: ${reason}`}`;
 }
