@@ -234,13 +234,20 @@ describe("trains", () => {
     expect(await sizesOf([whole, rest, whole])).toEqual([7, 4]);
   });
 
-  it("take in nothing unfinished, which no socket could finish, and nothing overtakes it", async () => {
+  it("take in what is unfinished, and finish it", async () => {
     const frames = [0, 1, 2, 3, 4, 5].map((n): EncapInput => {
       if (n !== 2 && n !== 3) return to(HOST_FAR, 50);
       return { attachment: 1, frame: frameOf(HOST_FAR, 50, 1, 0, "unfinished"), virtio: UNFINISHED };
     });
-    expect(await sizesOf(frames, { tunnelGso: true })).toEqual([2, 1, 1, 2]);
+    expect(await sizesOf(frames, { tunnelGso: true })).toEqual([6]);
     expect(await sizesOf(frames)).toEqual([6]);
+  });
+
+  it("take in no super-frame that leaves whole, and nothing overtakes it", async () => {
+    const [whole, one] = [4 * 500, 500].map((len) => ({ attachment: 1, ...plainSuper(HOST_FAR, HOST_A, len, 500) }));
+    const frames = [one, one, whole, one, one];
+    expect(await sizesOf(frames, { tunnelGso: true })).toEqual([2, 4, 2]);
+    expect(await sizesOf(frames)).toEqual([8]);
   });
 
   it("do not come about without outer checksums, which the kernel wants for them", async () => {

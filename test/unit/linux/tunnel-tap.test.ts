@@ -40,7 +40,8 @@ vi.mock("../../../control/linux/bpf.js", () => {
     state.open.add(++state.next);
     return state.next;
   };
-  return { loadProgram, linkTcxEgress: link, linkTcxIngress: link };
+  const types = { BPF_PROG_TYPE_SCHED_CLS: 3, BPF_PROG_TYPE_SOCKET_FILTER: 1 };
+  return { ...types, loadProgram, linkTcxEgress: link, linkTcxIngress: link };
 });
 
 const options = { local: new Uint8Array(16).fill(0xff, 10), port: 4789, queues: 2, offloads: true };
