@@ -198,8 +198,9 @@ test.each([
   async (family, near, far, whole) => {
     const { a, b, ours, kernel } = await pair(family);
     await a.lab.link(
-      { host: a.ns, name: "side0", addresses: [near] },
-      { host: b.ns, name: "side0", addresses: [far] },
+      // Without an address of the link's own nobody there would be asked for a MAC: the source is another interface's.
+      { host: a.ns, name: "side0", addresses: [near, ...(family === 6 ? ["fe80::1/64"] : [])] },
+      { host: b.ns, name: "side0", addresses: [far, ...(family === 6 ? ["fe80::2/64"] : [])] },
       1500,
     );
     for (const { ns } of [a, b]) await ns.sysctl("net/ipv4/conf/all/rp_filter=0", "net/ipv4/conf/side0/rp_filter=0");
