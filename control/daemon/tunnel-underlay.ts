@@ -7,6 +7,9 @@
 //   away       the interface is down or gone: the MTU is 0, and the sockets do all of it
 //
 // A next hop that changes on the same interface needs nobody: the kernel looks it up for every packet.
+//
+// A write to the TAP succeeds whatever becomes of the frame behind it. So what is sent between the moment when the interface goes
+// down and our next look, a quarter of a second at most, is lost in the kernel and in no counter of ours.
 
 import type { Logger } from "pino";
 import { SYSTEM_UNDERLAY_MTU, VTEP_FLAG_GROUP } from "../../dataplane-wasm/layout.js";
