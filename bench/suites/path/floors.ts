@@ -17,6 +17,8 @@ interface Promised {
 /** Whose loop the C loop is. */
 const LOOP_OF = "vxlane udp";
 const BOTH_WAYS = ["tcp-1-out", "tcp-1-in"] as const;
+/** By trafgen, which a veth with XDP on its other end slows down to half a million a second, and flooded. */
+const FORWARDED = ["encap-64", "decap-64", "encap-64-flood", "decap-64-flood"] as const;
 const PERCENTILES = ["rtt-p50", "rtt-p99"] as const;
 
 function atLeast(limit: number, contender: string, to: string, ...measures: readonly string[]): Promised[] {
@@ -32,9 +34,9 @@ const PROMISES: readonly Promised[] = [
   ...atLeast(0.5, "vxlane udp", KERNEL, ...BOTH_WAYS),
   ...atLeast(0.6, "vxlane tap both ends", KERNEL, ...BOTH_WAYS),
   ...atLeast(0.35, "vxlane udp both ends", KERNEL, ...BOTH_WAYS),
-  ...atLeast(2, "vxlane xdp", BRIDGE, "encap-64", "decap-64"),
-  ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, "encap-64", "decap-64", "encap-64-flood", "decap-64-flood"),
-  ...atLeast(3, "vxlane xdp", "ovs", "encap-64", "decap-64"),
+  ...atLeast(2, "vxlane xdp", BRIDGE, ...FORWARDED),
+  ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, ...FORWARDED),
+  ...atLeast(3, "vxlane xdp", "ovs", ...FORWARDED),
   ...atLeast(2, "vxlane udp", KERNEL, "frames-64-out"),
   ...atLeast(2, "vxlane udp both ends", KERNEL, "frames-64-out"),
   ...["udp", "tap", "xdp"].flatMap((driver) => atMost(2, `vxlane ${driver} busyPoll`, KERNEL, ...PERCENTILES)),
