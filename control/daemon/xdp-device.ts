@@ -5,7 +5,8 @@ import { VxlaneError } from "../errors.js";
 import { closeFd } from "../linux/index.js";
 import { findLink, withNetlink } from "../linux/links.js";
 import { joinPromiscuous, leavePromiscuous, openPacketSocket } from "../linux/packet.js";
-import type { XdpAttachment, XdpSockets } from "./xdp-sockets.js";
+import type { XdpAttachment } from "./xdp-attachment.js";
+import type { XdpSockets } from "./xdp-sockets.js";
 
 const NO_MAC = "00:00:00:00:00:00";
 

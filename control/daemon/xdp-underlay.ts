@@ -12,7 +12,8 @@ import type { Tables } from "../tables/tables.js";
 import { NextHops } from "./next-hops.js";
 import type { Offloads } from "./offloads.js";
 import type { Problems } from "./problems.js";
-import type { XdpAttachment, XdpSockets } from "./xdp-sockets.js";
+import type { XdpAttachment } from "./xdp-attachment.js";
+import type { XdpSockets } from "./xdp-sockets.js";
 
 export interface XdpUnderlayOptions {
   /** 16 B, wire order, IPv4 mapped. */

@@ -19,6 +19,7 @@ import {
   XSK_SOCKETS,
   XSK_STATE,
 } from "../../dataplane-wasm/layout.js";
+import { EPOLL_PORT, EPOLL_UNDERLAY } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import { outputPtr } from "./io-tables.js";
 import type { PacketSender } from "./packet-send.js";
@@ -28,9 +29,13 @@ import type { XskRings } from "./xdp-rings.js";
 /** What a worker waits for: a port's id, and for a ring its slot + 1 above it. */
 const SLOT_SHIFT = 16;
 
-/** The id of an XDP port's token in a worker's epoll set. */
-export function xskPortToken(port: number, slot: number): number {
-  return port | ((slot + 1) << SLOT_SHIFT);
+/** Of a socket's token in a worker's epoll set. @param port 0: the underlay */
+export function xskTokenKind(port: number): number {
+  return port === 0 ? EPOLL_UNDERLAY : EPOLL_PORT;
+}
+
+export function xskTokenId(port: number, slot: number): number {
+  return port === 0 ? PORT_QUEUE_XSK | slot : port | ((slot + 1) << SLOT_SHIFT);
 }
 
 export class MixedPorts implements PortDriver {
@@ -52,7 +57,7 @@ export class MixedPorts implements PortDriver {
     this.#ifIndexWord = (XSK + worker * XSK_SIZE + XSK_STATE + XSK_SOCKETS + XSK_SOCKET_IFINDEX) >>> 2;
   }
 
-  /** @param token a port's id, or `xskPortToken` */
+  /** @param token a port's id, or `xskTokenId` */
   receive(token: number, max: number): number {
     const slot = token >>> SLOT_SHIFT;
     return slot === 0 ? this.#taps.receive(token, max) : this.#rings.receive(slot - 1, max);

@@ -32,6 +32,27 @@ export function epollRemove(epoll: number, fd: number): void {
   check(epollCtl(epoll, EPOLL_CTL_DEL, fd, null), "epoll_ctl remove");
 }
 
+/** The worker's side: takes descriptors out of its set and in again, without an allocation. Who is in, or out, already stays so. */
+export class EpollDoor {
+  readonly #epoll: number;
+  readonly #event = Buffer.alloc(EPOLL_EVENT_SIZE);
+
+  constructor(epoll: number) {
+    this.#epoll = epoll;
+    this.#event.writeUInt32LE(EPOLLIN, EPOLL_EVENTS);
+  }
+
+  enter(fd: number, kind: number, id: number): void {
+    this.#event.writeUInt32LE(id, EPOLL_DATA);
+    this.#event.writeUInt32LE(kind, EPOLL_DATA + 4);
+    epollCtl(this.#epoll, EPOLL_CTL_ADD, fd, this.#event);
+  }
+
+  leave(fd: number): void {
+    epollCtl(this.#epoll, EPOLL_CTL_DEL, fd, null);
+  }
+}
+
 /** The worker's side: a table of events. */
 export class EpollTable {
   readonly #u32: Uint32Array;

@@ -7,6 +7,7 @@ export {
   EPOLL_PORT,
   EPOLL_UNDERLAY,
   EPOLL_WAKE,
+  EpollDoor,
   EpollTable,
   epollAdd,
   epollRemove,

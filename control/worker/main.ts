@@ -17,6 +17,7 @@ import { contextIndex } from "../tables/epochs.js";
 import { portQueue } from "../tables/records.js";
 import { Engine } from "./engine.js";
 import { runLoop } from "./loop.js";
+import { WatchedRings } from "./rings.js";
 import { makeUnderlay, type UnderlayTask } from "./underlay.js";
 
 export interface WorkerTask {
@@ -54,6 +55,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
     epoll,
     bell,
     busyPollUs: task.busyPollUs,
+    rings: new WatchedRings(memory, worker, engine, epoll),
     onEmpty(kind, id) {
       const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
       if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
