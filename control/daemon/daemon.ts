@@ -170,7 +170,10 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     workers,
     overlay,
     ports,
-    underlay: { readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0), reason: choice.reason },
+    underlay: {
+      readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0) + (ring?.readLost() ?? 0),
+      reason: choice.reason,
+    },
     problems,
     xdp,
     offloads,
