@@ -1,52 +1,25 @@
 // AF_XDP on either side: as the underlay and as a port, with a kernel peer and with vxlane on both ends, and what may happen to the
 // interfaces that it attaches to. After each scenario every frame of the UMEM is where it was: none is lost by any way.
 
-import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { type Daemon, vxlane } from "../support/daemon.js";
-import {
-  createLab,
-  type End,
-  type Host,
-  kernelVxlan,
-  openOverlay,
-  overlayAddress,
-  twoHosts,
-  UNDERLAY,
-} from "../support/netns.js";
+import { vxlane } from "../support/daemon.js";
+import { createLab, type Host, kernelVxlan, openOverlay, twoHosts, UNDERLAY } from "../support/netns.js";
 import { allTraffic, broadcastReaches, pingBothWays, reachable, tcpBothWays, tcpOneWay } from "./traffic.js";
-
-const VNI = 100;
-const [one, two] = [overlayAddress(1), overlayAddress(2)];
-const SLOW = { timeout: 10_000, interval: 100 };
-const XDP = { driver: "xdp", interface: UNDERLAY };
-
-interface Status {
-  xdp: {
-    interfaces: { name: string; as: string; mode: string; queues: number; fault?: string }[];
-    frames: { worker: number; total: number; free: number; receiving: number; sending: number }[];
-  };
-  problems: { code: string }[];
-}
-
-const statusOf = (daemon: Daemon) => daemon.get<Status>("/v1/status");
-const problemsOf = async (daemon: Daemon) => (await statusOf(daemon)).problems.map(({ code }) => code);
-
-/** Every frame is free or waits for what comes, once traffic rests. */
-async function expectAllFrames(daemon: Daemon): Promise<void> {
-  const missing = async () => {
-    const { frames } = (await statusOf(daemon)).xdp;
-    return frames.map(({ total, free, receiving, sending }) => ({ missing: total - free - receiving, sending }));
-  };
-  const { frames } = (await statusOf(daemon)).xdp;
-  expect(frames.length).toBeGreaterThan(0);
-  await expect.poll(missing, SLOW).toEqual(frames.map(() => ({ missing: 0, sending: 0 })));
-}
-
-async function expectMode(daemon: Daemon, name: string, mode: string): Promise<void> {
-  const modeOf = async () => (await statusOf(daemon)).xdp.interfaces.find((link) => link.name === name)?.mode;
-  await expect.poll(modeOf, SLOW).toBe(mode);
-}
+import {
+  container,
+  expectAllFrames,
+  expectMode,
+  one,
+  overXdp,
+  portDaemon,
+  problemsOf,
+  SLOW,
+  statusOf,
+  two,
+  VNI,
+  withPort,
+  XDP,
+} from "./xdp-lab.js";
 
 /** VXLAN datagrams that the host's own stack saw meanwhile, in either direction: none, as long as the rings take them. */
 async function pastTheRings(host: Host, meanwhile: () => Promise<void>): Promise<number> {
@@ -57,14 +30,6 @@ async function pastTheRings(host: Host, meanwhile: () => Promise<void>): Promise
     const udp = data[12] === 0x08 ? 34 : 54; // Ethernet, IPv4 without options or IPv6
     return data[udp + 2] === 4789 >> 8 && data[udp + 3] === (4789 & 0xff);
   }).length;
-}
-
-async function overXdp(family: 4 | 6 = 4, options: object = {}): Promise<[Awaited<ReturnType<typeof vxlane>>, End]> {
-  const [a, b] = await twoHosts(await createLab(), { family });
-  const config = { underlay: XDP, ...options };
-  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
-  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
-  return [ours, kernel];
 }
 
 test.each([4, 6] as const)("a kernel peer over IPv%i: the rings take it all", async (family) => {
@@ -92,33 +57,6 @@ test("vxlane on both ends, streams compared by hash", async () => {
   await tcpOneWay(left, right, 4, 100_000_000);
   for (const { daemon } of [left, right]) await expectAllFrames(daemon);
 });
-
-/** A container: a namespace whose veth is a port of the host. Its end has the overlay's addresses. */
-async function container(host: Host, lab: Host["lab"], overlay: typeof one): Promise<End> {
-  const ns = await lab.host("box");
-  await ns.ip(`link add eth0 address ${overlay.mac} mtu 1450 type veth peer name veth0 mtu 1450 netns ${host.ns.name}`);
-  await host.ns.ip("link set veth0 up");
-  const { Agent } = await import("../../control/demo/lab/agent-client.js");
-  const inside: Host = { ns, agent: await Agent.start(ns), address: "", lab };
-  await openOverlay(inside, "eth0", overlay);
-  return { host: inside, device: "eth0", overlay };
-}
-
-const withPort = (remotes: string[], underlay: object, workers = 2) => ({
-  workers,
-  underlay,
-  networks: [
-    { vni: VNI, name: "blue", flood: { mode: "headend", vteps: remotes }, ports: [{ name: "veth0", driver: "xdp" }] },
-  ],
-});
-
-async function portDaemon(host: Host, config: object): Promise<Daemon> {
-  const { Daemon } = await import("../support/daemon.js");
-  const daemon = await Daemon.start(host, config as never);
-  // The interface is not ours and stays.
-  daemon.ports.splice(0);
-  return daemon;
-}
 
 test.each([
   ["udp", { driver: "udp" }],
@@ -192,9 +130,7 @@ test("a port's interface is removed and comes back", async () => {
   const daemon = await portDaemon(a, withPort([b.address], XDP));
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(box, kernel);
-  const descriptors = async () =>
-    (await readFile(`/proc/${daemon.process.child.pid}/status`, "utf8")).match(/FDSize:\s+(\d+)/)?.[1];
-  const before = await descriptors();
+  const before = await daemon.descriptors();
   for (let times = 0; times < 3; times++) {
     await a.ns.ip("link delete veth0");
     await expect.poll(() => problemsOf(daemon), SLOW).toContain("port_gone");
@@ -206,7 +142,7 @@ test("a port's interface is removed and comes back", async () => {
     await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
     await reachable(box, kernel);
   }
-  expect(await descriptors()).toBe(before);
+  await expect.poll(() => daemon.descriptors(), SLOW).toBe(before);
   await expectAllFrames(daemon);
 });
 
