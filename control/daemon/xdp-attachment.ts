@@ -5,6 +5,10 @@ import { VxlaneError } from "../errors.js";
 import { frameShift } from "./xdp-attach.js";
 import type { QueueSocket } from "./xdp-queues.js";
 
+/** A veth in native mode ends the super-frames of its other end by itself. */
+const NO_SUPER_FRAMES =
+  "generic XDP takes no super-frames: if its other end makes them, run there: ethtool -K DEVICE tso off gso off";
+
 /** What is to be attached. */
 export interface XdpWanted {
   /** Of the interface. */
@@ -82,6 +86,7 @@ export class Attachment implements XdpAttachment {
       zeroCopy: this.isZeroCopy,
       queues: open?.sockets.length ?? 0,
       ...(fault === undefined ? {} : { fault }),
+      ...(open === undefined || open.isNative || wanted.port === 0 ? {} : { hint: NO_SUPER_FRAMES }),
     };
   }
 }

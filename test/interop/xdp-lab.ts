@@ -21,7 +21,7 @@ export const XDP = { driver: "xdp", interface: UNDERLAY };
 
 export interface Status {
   xdp: {
-    interfaces: { name: string; as: string; mode: string; queues: number; fault?: string }[];
+    interfaces: { name: string; as: string; mode: string; queues: number; fault?: string; hint?: string }[];
     frames: { worker: number; total: number; free: number; receiving: number; sending: number }[];
   };
   problems: { code: string }[];

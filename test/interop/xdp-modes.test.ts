@@ -1,0 +1,93 @@
+// What AF_XDP takes off an interface and what it leaves to the host, and the modes in which it does so: native where the interface's
+// driver has it, the kernel's generic one otherwise, and when offloads are off.
+
+import { expect, test } from "vitest";
+import { sumOf } from "../support/metrics.js";
+import { createLab, kernelVxlan, twoHosts, UNDERLAY } from "../support/netns.js";
+import { allTraffic, pingBothWays, reachable, tcpBothWays } from "./traffic.js";
+import {
+  container,
+  expectAllFrames,
+  expectMode,
+  one,
+  overXdp,
+  portDaemon,
+  statusOf,
+  two,
+  VNI,
+  withPort,
+  XDP,
+} from "./xdp-lab.js";
+
+const SECOND_ADDRESS = "10.99.0.91";
+
+test("what is not the VTEP's passes to the host: TCP, other ports, the same port of another address", async () => {
+  const [ours, kernel] = await overXdp();
+  const [a, b] = [ours.host, kernel.host];
+  await reachable(ours, kernel);
+  await a.ns.ip(`addr add ${SECOND_ADDRESS}/24 dev ${UNDERLAY}`);
+
+  await a.agent.call("tcpListen", a.address, 2222);
+  const sent = await b.agent.call("tcpSend", a.address, 2222, { bytes: 5_000_000 });
+  expect((await a.agent.call("tcpTransfer", 2222)).sha256).toBe(sent.sha256);
+
+  const sizes = [0, 1, 100, 1472, 4000];
+  for (const [address, port] of [
+    [a.address, 4788],
+    [a.address, 53],
+    [SECOND_ADDRESS, 4789],
+  ] as const) {
+    await a.agent.call("udpListen", address, port);
+    const datagrams = await b.agent.call("udpSend", { address, port, sizes });
+    expect(await a.agent.call("udpTaken", port, sizes.length), `${address}:${port}`).toEqual(datagrams);
+  }
+  // Nothing of it was taken for VXLAN.
+  expect(sumOf(await ours.daemon.metrics(), "vxlane_dropped_frames_total", { direction: "decap" })).toBe(0);
+  await pingBothWays(ours, kernel);
+  await expectAllFrames(ours.daemon);
+});
+
+test("offloads off: generic mode, said by status and metrics, and everything passes", async () => {
+  const [ours, kernel] = await overXdp(4, { offloads: "off" });
+  await expectMode(ours.daemon, UNDERLAY, "generic");
+  for (const feature of ["xdp_native", "xdp_zerocopy"])
+    await ours.daemon.expectMetric(0, "vxlane_offload_enabled", { feature });
+  await allTraffic(ours, kernel);
+  await expectAllFrames(ours.daemon);
+});
+
+test("native mode on a veth is copied, and both are said", async () => {
+  const [ours] = await overXdp(4, { offloads: "auto" });
+  await expectMode(ours.daemon, UNDERLAY, "native");
+  await ours.daemon.expectMetric(1, "vxlane_offload_enabled", { feature: "xdp_native" });
+  await ours.daemon.expectMetric(0, "vxlane_offload_enabled", { feature: "xdp_zerocopy" });
+  expect((await statusOf(ours.daemon)).xdp.interfaces).toEqual([
+    { name: UNDERLAY, as: "underlay", mode: "native", zeroCopy: false, queues: 1 },
+  ]);
+});
+
+test("native mode ends the super-frames of a container by itself", async () => {
+  const [a, b] = await twoHosts(await createLab("ethtool"));
+  const box = await container(a, a.lab, one);
+  const daemon = await portDaemon(a, { offloads: "auto", ...withPort([b.address], XDP) });
+  await expectMode(daemon, "veth0", "native");
+  expect(await box.host.ns.run("ethtool", ["-k", "eth0"])).toMatch(/^tcp-segmentation-offload: off/m);
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(box, kernel);
+  await tcpBothWays(box, kernel, 2_000_000);
+  await expectAllFrames(daemon);
+});
+
+test("generic mode takes no super-frames, and says the remedy, with which a container's streams pass", async () => {
+  const [a, b] = await twoHosts(await createLab("ethtool"));
+  const box = await container(a, a.lab, one);
+  const daemon = await portDaemon(a, { offloads: "off", ...withPort([b.address], XDP) });
+  await expectMode(daemon, "veth0", "generic");
+  const port = (await statusOf(daemon)).xdp.interfaces.find(({ name }) => name === "veth0");
+  expect(port?.hint).toContain("tso off gso off");
+  await box.host.ns.run("ethtool", ["-K", "eth0", "tso", "off", "gso", "off"]);
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(box, kernel);
+  await tcpBothWays(box, kernel, 2_000_000);
+  await expectAllFrames(daemon);
+});
