@@ -3,7 +3,8 @@
 import { XSK_KERNEL_HEADROOM } from "../dataplane-wasm/layout.js";
 
 /* From IEEE 802.3 and 802.1Q. */
-const ETHERNET_LEN = 14 + 4;
+/** With a VLAN tag. */
+export const ETHERNET_LEN = 14 + 4;
 
 /** Largest MTU for frames of 1 << shift bytes: the kernel keeps its headroom, and a frame may have a VLAN tag. */
 export function xdpMtuMax(shift: number): number {

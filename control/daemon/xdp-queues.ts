@@ -12,6 +12,7 @@ import { closeFd, epollAdd, epollRemove, SyscallError } from "../linux/index.js"
 import { openXsk, readXskLosses, unmapRings, type Xsk } from "../linux/xdp.js";
 import type { SharedMemory } from "../memory.js";
 import { storePortQueues } from "../tables/records.js";
+import { ETHERNET_LEN } from "../xdp-frames.js";
 import type { Workers } from "./workers.js";
 import type { Slot, XskSlots } from "./xdp-slots.js";
 
@@ -74,6 +75,11 @@ export class XdpQueues {
       unless(EEXIST, () => epollAdd(this.#workers.epoll(worker), fd, xskTokenKind(port), xskTokenId(port, slot)));
       this.#workers.wake(worker);
     }
+  }
+
+  /** The interface has this MTU now. */
+  limit(mtu: number, sockets: readonly QueueSocket[]): void {
+    for (const socket of sockets) this.#slots.limit(socket, mtu + ETHERNET_LEN);
   }
 
   /** An epoch later no worker uses them. */

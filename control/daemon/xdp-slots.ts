@@ -17,6 +17,7 @@ import {
   XSK_SOCKET_FD,
   XSK_SOCKET_FREE,
   XSK_SOCKET_IFINDEX,
+  XSK_SOCKET_LEN_MAX,
   XSK_SOCKET_OPEN,
   XSK_SOCKET_PORT,
   XSK_SOCKET_RINGS_SIZE,
@@ -100,6 +101,11 @@ export class XskSlots {
     u32[record + XSK_SOCKET_DOWN / 4] = 0;
     u32.set(rings, record + XSK_RX / 4);
     Atomics.store(u32, record + XSK_SOCKET_STATE / 4, XSK_SOCKET_OPEN);
+  }
+
+  /** Frames over `lenMax` bytes are too big: the interface would lose them, and not say so. */
+  limit(slot: Slot, lenMax: number): void {
+    Atomics.store(this.#memory.u32, this.#record(slot) + XSK_SOCKET_LEN_MAX / 4, lenMax);
   }
 
   /** The worker begins nothing new with it. */

@@ -124,6 +124,7 @@ export class XdpSockets {
     }
     if (link.mtu !== open.mtu) {
       open.mtu = link.mtu;
+      this.#queues.limit(link.mtu, open.sockets);
       onOpen?.(link.index, link.mtu);
     }
     return true;
@@ -175,6 +176,7 @@ export class XdpSockets {
       }
       throw explainXdp(error, name);
     }
+    this.#queues.limit(mtu, attachment.open.sockets);
     this.#queues.connect(queues, attachment.open.sockets);
     onOpen?.(ifIndex, mtu);
   }

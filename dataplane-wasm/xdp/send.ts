@@ -20,6 +20,7 @@ import {
   XSK_FRAME_SHIFT,
   XSK_OWNER_BATCH,
   XSK_SOCKET_DOWN,
+  XSK_SOCKET_LEN_MAX,
   XSK_SOCKET_OPEN,
   XSK_SOCKET_STATE,
 } from "../layout";
@@ -49,6 +50,7 @@ export function xskSend(worker: u32, slot: u32, first: u32, count: u32): u32 {
   reap(socket, state);
   const umem = umemPtr(worker);
   const shift = load<u32>(state, XSK_FRAME_SHIFT);
+  const lenMax = min(load<u32>(socket, XSK_SOCKET_LEN_MAX), (<u32>1) << shift);
   const isDown = load<u32>(socket, XSK_SOCKET_DOWN) !== 0;
   let position = txPosition(socket);
   let room = txRoom(socket, state, position);
@@ -60,7 +62,7 @@ export function xskSend(worker: u32, slot: u32, first: u32, count: u32): u32 {
     if (!fitsRing(output)) {
       output.drop = <u8>SEND_ELSEWHERE;
       elsewhere++;
-    } else if (length > (<u32>1) << shift) {
+    } else if (length > lenMax) {
       output.drop = <u8>SEND_TOO_BIG;
     } else if (room === 0) {
       output.drop = <u8>SEND_FULL;
