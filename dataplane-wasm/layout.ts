@@ -78,6 +78,7 @@ export const OFFLOAD_UDP_GRO: u32 = 16; // trains come in by one call
 export const OFFLOAD_TUNNEL_GSO: u32 = 32; // super-frames leave whole, outer headers in front (tap underlay)
 export const OFFLOAD_XDP_NATIVE: u32 = 64; // the XDP program runs in the driver
 export const OFFLOAD_XDP_ZEROCOPY: u32 = 128; // the NIC reads and writes our buffers
+export const OFFLOAD_PORT_URING: u32 = 256; // frames of a TAP port come in many to a call (io_uring)
 
 export const CONSTANTS: usize = SYSTEM + 1024;
 export const CONSTANTS_SIZE: usize = 1024;

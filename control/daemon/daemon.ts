@@ -21,6 +21,7 @@ import { Overlay } from "./overlay.js";
 import { PortDevices } from "./port-devices.js";
 import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
+import { TapRings } from "./tap-rings.js";
 import { startTimers } from "./timers.js";
 import { useTrains } from "./trains.js";
 import { TunnelUnderlay } from "./tunnel-underlay.js";
@@ -93,15 +94,18 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const offloads = new Offloads(memory, log, { isAllowed: config.offloads !== "off", outerChecksum });
   const xdp = new XdpSockets(memory, dataplane, workers, tables.epochs, config.offloads !== "off");
   const ports = new PortDevices(tables, workers, offloads, xdp);
+  const tapRings = new TapRings(memory);
   const problems = new Problems(log);
-  // Only workers that have stopped let go of descriptors, so these two go together.
+  // Only workers that have stopped let go of descriptors, so these go together.
   cleanup.add("stop the workers", async () => {
     await workers.stop();
+    tapRings.close();
     tables.epochs.reclaim();
     xdp.closeAll();
     ports.releaseAll();
     tables.epochs.reclaim();
   });
+  tapRings.open(workerCount, offloads);
   const underlay = new UnderlaySockets(sockets, workers, tables.epochs);
   const tunnelOptions = {
     local: parseAddress(local) ?? new Uint8Array(16),
@@ -151,6 +155,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
           : { kind: "tap", queueFd: tunnel.queueFds[worker], ...options };
       }),
       config.busyPoll,
+      tapRings.rings,
     ),
   ]);
 

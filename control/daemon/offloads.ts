@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import {
   OFFLOAD_PORT_CHECKSUM,
   OFFLOAD_PORT_TSO,
+  OFFLOAD_PORT_URING,
   OFFLOAD_PORT_USO,
   OFFLOAD_TUNNEL_GSO,
   OFFLOAD_UDP_GRO,
@@ -29,6 +30,7 @@ export const OFFLOAD_LABELS = {
   port_checksum: OFFLOAD_PORT_CHECKSUM,
   port_tso: OFFLOAD_PORT_TSO,
   port_uso: OFFLOAD_PORT_USO,
+  port_uring: OFFLOAD_PORT_URING,
   udp_segment: OFFLOAD_UDP_SEGMENT,
   udp_gro: OFFLOAD_UDP_GRO,
   tunnel_gso: OFFLOAD_TUNNEL_GSO,

@@ -39,6 +39,7 @@ import {
   ringBell,
   threadIds,
 } from "../linux/index.js";
+import type { Uring } from "../linux/io-uring.js";
 import { openPacketSocket } from "../linux/packet.js";
 import type { SharedMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
@@ -152,8 +153,8 @@ export class Workers {
     return STATES[Atomics.load(this.#memory.u32, contextIndex(worker, CONTEXT_STATE))] ?? "absent";
   }
 
-  /** Starts the threads, each with its underlay. Resolves when all of them wait in epoll. */
-  async start(underlays: readonly UnderlayTask[], busyPollUs: number): Promise<void> {
+  /** Starts the threads, each with its underlay, and its ring if there are any. Resolves when all of them wait in epoll. */
+  async start(underlays: readonly UnderlayTask[], busyPollUs: number, tapRings: readonly Uring[] = []): Promise<void> {
     const count = this.#workers.length;
     const [others, nice] = [threadIds(), Math.max(HIGHEST_NICE, ownNice() - WORKER_NICE)];
     allowInterrupts();
@@ -171,7 +172,8 @@ export class Workers {
       const { id: slot, epoll, bell, packetFd } = worker;
       const { memory } = this.#memory;
       const underlay = underlays[slot];
-      const task = { module: this.#module, memory, worker: slot, epoll, bell, packetFd, busyPollUs, nice, underlay };
+      const around = { memory, epoll, bell, packetFd, tapRing: tapRings[slot] as Uring | undefined };
+      const task = { module: this.#module, worker: slot, busyPollUs, nice, underlay, ...around };
       worker.done = this.#keepAlive(this.#pool, worker, task);
     }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);

@@ -9,12 +9,14 @@
 //   udp send          512 x (mmsghdr, 2 iovecs, address 32 B, control messages 72 B)
 //   train headers     64 x 64 B      outer headers of a train that leaves one datagram at a time
 //   train sockets     1024 x i32     descriptors, 0 none: whoever takes over a dead worker's slot closes them
+//   tap ring          2 x 64 KiB     lent to the kernel: rings, and 64 requests (linux/io-uring.ts)
 
 import {
   BUFFER_SIZE,
   BUFFERS,
   BUFFERS_SIZE,
   DESC_SIZE,
+  FRAME_MAX,
   HEADROOM,
   INPUTS_MAX,
   OUTPUTS_MAX,
@@ -26,6 +28,7 @@ import {
   WORKER_SIZE,
   WORKERS,
 } from "../../dataplane-wasm/layout.js";
+import type { UringPlace } from "../linux/io-uring.js";
 import { IOVEC_SIZE, MMSG_SIZE } from "../linux/structs.js";
 
 /* Our choices */
@@ -43,6 +46,10 @@ export const TRAIN_HEADER_SIZE = 64;
 /** Sockets for trains, all workers together: thousands would cost the kernel memory and the start of each a while. */
 export const TRAIN_SOCKETS_MAX = 1024;
 export const IOVEC_PAIR_SIZE = 2 * IOVEC_SIZE;
+/** Of a frame from a TAP: one byte more than we take, so that a longer one is told from one that fits exactly. */
+export const READ_ROOM = FRAME_MAX + 1;
+/** A batch of frames from a TAP ends after so many bytes. */
+export const BYTES_AT_ONCE = 262144;
 
 /* Offsets in the region */
 
@@ -63,12 +70,32 @@ export const IO_END = IO_TRAIN_SOCKETS + TRAIN_SOCKETS_MAX * 4;
 
 if (IO_END > WORKER_IO_SIZE) throw new Error(`the drivers' tables take ${IO_END} bytes of ${WORKER_IO_SIZE}`);
 
+/* From the next page on: the ring of the tap ports */
+
+/** Frames that one system call reads: the batch of a port. Their buffers stay in RAM. */
+export const TAP_READS_MAX = 64;
+const LARGEST_PAGE = 65536;
+
+/** Where a worker's ring lies, and what it reads into. */
+export function tapRingPlace(worker: number): UringPlace {
+  const ringsPtr = Math.ceil((ioPtr(worker) + IO_END) / LARGEST_PAGE) * LARGEST_PAGE;
+  return {
+    entries: TAP_READS_MAX,
+    ringsPtr,
+    requestsPtr: ringsPtr + LARGEST_PAGE,
+    size: LARGEST_PAGE,
+    buffersPtr: bufferPtr(worker, 0),
+    buffersLen: TAP_READS_MAX * BUFFER_SIZE,
+  };
+}
+
 /* At the region's end: tap underlay, 256 x 2 iovecs to receive, 3 to send */
 
 export const IO_TUNNEL_SEND = WORKER_IO_SIZE - 4 * IOVEC_SIZE;
 export const IO_TUNNEL_RECEIVE = IO_TUNNEL_SEND - INPUTS_MAX * IOVEC_PAIR_SIZE;
 
-if (IO_END > IO_TUNNEL_RECEIVE) throw new Error("the drivers' tables meet those of the tap underlay");
+if (IO_END + 3 * LARGEST_PAGE > IO_TUNNEL_RECEIVE)
+  throw new Error("the drivers' tables meet those of the tap underlay");
 
 /* Addresses in the shared memory */
 

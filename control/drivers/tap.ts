@@ -3,6 +3,8 @@
 // iovecs are written once, and only the payload of a frame to be sent is new. Frames that were chained to a super-frame
 // take one writev of all their pieces, behind the virtio-net header of the chain's head.
 //
+// Where the kernel has io_uring, a batch of frames is read by one system call instead (tap-ring.ts).
+//
 // A batch of super-frames ends after some 256 KiB: what is read has to stay in the cache until it is sent.
 //
 // The virtio-net header goes straight between the descriptor and the kernel. Kernels fill its first 10 bytes and skip
@@ -22,11 +24,13 @@ import {
   DESC_VIRTIO,
   FRAME_MAX,
   INPUTS_MAX,
+  OFFLOAD_PORT_URING,
   OUTPUTS_MAX,
   PORT_QUEUES,
   PORT_QUEUES_SIZE,
   SEND_DOWN,
   SEND_OK,
+  SYSTEM_OFFLOADS,
   VIRTIO_LEN,
 } from "../../dataplane-wasm/layout.js";
 import { EAGAIN, EINTR } from "../linux/errno.js";
@@ -35,6 +39,7 @@ import { IOVEC_BASE, IOVEC_LEN, IOVEC_SIZE } from "../linux/structs.js";
 import type { SharedMemory } from "../memory.js";
 import { clearVirtio, writeInput } from "./descriptors.js";
 import {
+  BYTES_AT_ONCE,
   bufferPtr,
   framePtr,
   IO_TAP_RECEIVE,
@@ -43,20 +48,17 @@ import {
   inputPtr,
   ioPtr,
   outputPtr,
+  READ_ROOM,
   writeAddress,
   writeU64,
 } from "./io-tables.js";
+import { noteRefusal } from "./refusal.js";
 import type { PortDriver } from "./seams.js";
 import { sendResult } from "./send-result.js";
+import type { TapRing } from "./tap-ring.js";
 
 const DESC_WORDS = DESC_SIZE >>> 2;
 const PAIR_WORDS = IOVEC_PAIR_SIZE >>> 2;
-
-// One byte more than we take, so that a longer frame is told from one that fits exactly.
-const READ_ROOM = FRAME_MAX + 1;
-
-/* Our choice. */
-const BYTES_AT_ONCE = 262144;
 
 // Words of the second iovec of a pair.
 const WORD_PAYLOAD_BASE = (IOVEC_SIZE + IOVEC_BASE) >>> 2;
@@ -81,9 +83,15 @@ export class TapPorts implements PortDriver {
   readonly #inputWord: number;
   readonly #outputPtr: number;
   readonly #queueWord: number;
+  readonly #ring: TapRing | undefined;
 
-  /** Writes the tables. @param worker the slot whose descriptors, buffers and tables it uses */
-  constructor(memory: SharedMemory, worker: number) {
+  /**
+   * Writes the tables.
+   * @param worker the slot whose descriptors, buffers and tables it uses
+   * @param ring reads many frames to a call, while OFFLOAD_PORT_URING says so
+   */
+  constructor(memory: SharedMemory, worker: number, ring?: TapRing) {
+    this.#ring = ring;
     const base = baseAddress(memory);
     const io = ioPtr(worker);
     this.#memory = memory;
@@ -116,6 +124,9 @@ export class TapPorts implements PortDriver {
     const { u32 } = this.#memory;
     const fd = this.#queueOf(port);
     if (fd <= 0) return 0;
+    if (this.#ring !== undefined && (u32[SYSTEM_OFFLOADS >>> 2] & OFFLOAD_PORT_URING) !== 0) {
+      return this.#receiveByRing(this.#ring, fd, port, max);
+    }
     const worker = this.#worker;
     let bytes = 0;
     for (let i = 0; i < max; i++) {
@@ -146,6 +157,13 @@ export class TapPorts implements PortDriver {
       if (bytes >= BYTES_AT_ONCE) return i + 1;
     }
     return max;
+  }
+
+  #receiveByRing(ring: TapRing, fd: number, port: number, max: number): number {
+    const count = ring.receive(fd, port, max);
+    if (ring.refusal !== 0) noteRefusal(this.#memory, OFFLOAD_PORT_URING, ring.refusal);
+    else this.receiveErrno = ring.errno;
+    return count;
   }
 
   send(port: number, first: number, count: number): void {

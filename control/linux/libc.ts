@@ -123,6 +123,33 @@ export const recvfrom: (
 export const mmap: (at: Address, length: number, protection: number, flags: number, fd: Fd, offset: number) => number =
   libc.func("intptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, long offset)");
 
+/** io_uring has none either; its numbers are the same on all architectures. */
+const syscallUring: (
+  number: number,
+  fd: number,
+  first: number,
+  second: number,
+  third: number,
+  fourth: Address,
+  size: number,
+) => number = libc.func("syscall", "long", ["long", "int", "uint32", "uint32", "uint32", "uintptr_t", "size_t"]);
+const syscallUringSetup: (number: number, entries: number, params: Uint8Array) => number = libc.func(
+  "syscall",
+  "long",
+  ["long", "uint32", "void *"],
+);
+const syscallUringTable: (number: number, first: number, second: number, table: Uint8Array, count: number) => number =
+  libc.func("syscall", "long", ["long", "uint32", "uint32", "void *", "uint32"]);
+const [NR_IO_URING_SETUP, NR_IO_URING_ENTER, NR_IO_URING_REGISTER] = [425, 426, 427];
+/** @param params struct io_uring_params, filled in */
+export const uringSetup = (entries: number, params: Uint8Array): number =>
+  syscallUringSetup(NR_IO_URING_SETUP, entries, params);
+/** Returns how many entries the kernel took. @param wanted results to wait for, if `flags` say so */
+export const uringEnter = (fd: Fd, count: number, wanted: number, flags: number): number =>
+  syscallUring(NR_IO_URING_ENTER, fd, count, wanted, flags, 0, 0);
+export const uringRegister = (fd: Fd, operation: number, table: Uint8Array, count: number): number =>
+  syscallUringTable(NR_IO_URING_REGISTER, fd, operation, table, count);
+
 /** The errno of this thread's last failed call. Ask at once: any other call may change it. */
 export const lastErrno: () => number = koffi.errno;
 

@@ -219,8 +219,13 @@ function flagOf(link: Link, attribute: number): boolean {
   return (link.kindData.get(attribute)?.[0] ?? 0) !== 0;
 }
 
+/** A descriptor without a device, for now. */
+export function openTunDevice(): number {
+  return check(open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), `open ${DEVICE}`);
+}
+
 function openQueue(name: string, isMultiQueue: boolean): number {
-  const fd = check(open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC), `open ${DEVICE}`);
+  const fd = openTunDevice();
   try {
     const request = interfaceRequest(name);
     const flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (isMultiQueue ? IFF_MULTI_QUEUE : 0);

@@ -9,9 +9,11 @@ import { instantiateDataplane } from "../dataplane.js";
 import { EPOLL_EVENTS_MAX, IO_EPOLL, ioPtr } from "../drivers/io-tables.js";
 import { PacketSender } from "../drivers/packet-send.js";
 import { TapPorts } from "../drivers/tap.js";
+import { TapRing } from "../drivers/tap-ring.js";
 import { MixedPorts } from "../drivers/xdp-ports.js";
 import { XskRings } from "../drivers/xdp-rings.js";
 import { EPOLL_PORT, EpollTable, epollRemove, raiseOwnPriority, SyscallError, threadId } from "../linux/index.js";
+import type { Uring } from "../linux/io-uring.js";
 import { attachMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
 import { portQueue } from "../tables/records.js";
@@ -34,6 +36,8 @@ export interface WorkerTask {
   readonly underlay: UnderlayTask;
   /** The worker's packet socket. */
   readonly packetFd: number;
+  /** Through which it reads TAP ports; none: one frame to a call. */
+  readonly tapRing: Uring | undefined;
 }
 
 /** Serves until control's command is stop. @throws what the drivers or the dataplane throw; control starts it again */
@@ -44,7 +48,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
   raiseOwnPriority(task.nice);
   const dataplane = await instantiateDataplane(task.module, task.memory);
   const rings = new XskRings(memory, dataplane, worker);
-  const taps = new TapPorts(memory, worker);
+  const taps = new TapPorts(memory, worker, task.tapRing && new TapRing(memory, worker, task.tapRing));
   const ports = new MixedPorts(memory, worker, rings, taps, new PacketSender(memory, worker, task.packetFd));
   const underlay = makeUnderlay(memory, dataplane, worker, task.underlay, rings);
   const engine = new Engine(memory, dataplane, worker, ports, underlay);
