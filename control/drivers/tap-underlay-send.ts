@@ -28,7 +28,7 @@ import {
   VTEP_FLAGS,
   VTEP_POINTERS,
 } from "../../dataplane-wasm/layout.js";
-import { EINTR, EINVAL } from "../linux/errno.js";
+import { EINTR, EINVAL, EOPNOTSUPP } from "../linux/errno.js";
 import { baseAddress, lastErrno, writev } from "../linux/libc.js";
 import { IOVEC_BASE, IOVEC_LEN, IOVEC_SIZE } from "../linux/structs.js";
 import type { SharedMemory } from "../memory.js";
@@ -39,8 +39,11 @@ import { sendResult } from "./send-result.js";
 const ETHERNET_LEN = 14; // IEEE 802.3
 
 /* Our choice */
-/** Refusals in a row, without a success between them, that make us give the TAP up. One may be a frame's own fault. */
-const REFUSALS_MAX = 64;
+/**
+ * Super-frames refused in a row that make us cut them ourselves. One may be a frame's own fault; but each costs its sender a timeout,
+ * and what goes through alone between two of them says nothing.
+ */
+const REFUSALS_MAX = 4;
 
 const IOVECS = 3; // virtio-net header, headers, payload
 const WORD_BASE = IOVEC_BASE >>> 2;
@@ -115,27 +118,32 @@ export class TapUnderlaySender {
       u32[word + 2 * WORD_IOVEC + WORD_LEN] = payloadLen;
       iovecs = 3;
     }
-    u8[output + DESC_DROP] = this.#write(iovecs, u32[(output + DESC_VIRTIO) >>> 2] !== 0);
+    u8[output + DESC_DROP] = this.#write(iovecs, this.#isSuper(output));
   }
 
   /** Bytes of the largest packet that comes of a frame, from the outer IP header on. */
   #packetLen(output: number, length: number): number {
+    if (!this.#isSuper(output)) return length - ETHERNET_LEN;
     const { u32 } = this.#memory;
-    const virtio = u32[(output >>> 2) + WORD_VIRTIO];
-    if (((virtio >>> GSO_TYPE_SHIFT) & 0xff) === 0) return length - ETHERNET_LEN;
-    return (virtio >>> 16) + (u32[(output >>> 2) + WORD_GSO_SIZE] & 0xffff) - ETHERNET_LEN;
+    const headers = u32[(output >>> 2) + WORD_VIRTIO] >>> 16;
+    return headers + (u32[(output >>> 2) + WORD_GSO_SIZE] & 0xffff) - ETHERNET_LEN;
   }
 
-  #write(iovecs: number, isUnfinished: boolean): number {
+  #isSuper(output: number): boolean {
+    return ((this.#memory.u32[(output >>> 2) + WORD_VIRTIO] >>> GSO_TYPE_SHIFT) & 0xff) !== 0;
+  }
+
+  #write(iovecs: number, isSuper: boolean): number {
     while (writev(this.#fd, this.#table, iovecs) < 0) {
       const errno = lastErrno();
       if (errno === EINTR) continue;
-      if (errno === EINVAL && isUnfinished && ++this.#refusals === REFUSALS_MAX) {
+      const isRefusal = isSuper && (errno === EINVAL || errno === EOPNOTSUPP);
+      if (isRefusal && ++this.#refusals === REFUSALS_MAX) {
         noteRefusal(this.#memory, OFFLOAD_TUNNEL_GSO, errno);
       }
       return sendResult(errno);
     }
-    if (isUnfinished) this.#refusals = 0;
+    if (isSuper) this.#refusals = 0;
     return SEND_OK;
   }
 

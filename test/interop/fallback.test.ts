@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { errnoName } from "../../control/linux/errno.js";
 import { type Daemon, MAIN, type PartialConfig, vxlane } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
-import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
 import { reachable, tcpOneWay } from "./traffic.js";
 
 const VNI = 100;
@@ -15,6 +15,7 @@ const BYTES = 5_000_000;
 const [EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP] = [5, 22, 90, 92, 95];
 
 const UDP = { underlay: { driver: "udp" } };
+const TAP = { underlay: { driver: "tap", interface: UNDERLAY } };
 
 interface Case {
   readonly name: string;
@@ -25,6 +26,7 @@ interface Case {
 
 const cases: Case[] = [
   ...[EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP].map((errno) => ({ errno, feature: "udp_segment", config: UDP })),
+  ...[EINVAL, EOPNOTSUPP].map((errno) => ({ errno, feature: "tunnel_gso", config: TAP })),
 ].map((made) => ({ ...made, name: errnoName(made.errno) }));
 
 test.each(cases)("$name to $feature", async ({ name, errno, feature, config }) => {
