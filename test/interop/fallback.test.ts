@@ -21,15 +21,23 @@ interface Case {
   readonly name: string;
   readonly errno: number;
   readonly feature: string;
+  /** What ends next. */
+  readonly after: readonly string[];
   readonly config: PartialConfig;
 }
 
 const cases: Case[] = [
-  ...[EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP].map((errno) => ({ errno, feature: "udp_segment", config: UDP })),
-  ...[EINVAL, EOPNOTSUPP].map((errno) => ({ errno, feature: "tunnel_gso", config: TAP })),
+  ...[EIO, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP].map((errno) => ({
+    errno,
+    feature: "udp_segment",
+    after: [],
+    config: UDP,
+  })),
+  // What the TAP does not cut leaves in trains, which the same fault refuses.
+  ...[EINVAL, EOPNOTSUPP].map((errno) => ({ errno, feature: "tunnel_gso", after: ["udp_segment"], config: TAP })),
 ].map((made) => ({ ...made, name: errnoName(made.errno) }));
 
-test.each(cases)("$name to $feature", async ({ name, errno, feature, config }) => {
+test.each(cases)("$name to $feature", async ({ name, errno, feature, after, config }) => {
   const [a, b] = await twoHosts(await createLab());
   const options = { vni: VNI, remotes: [b.address], overlay: one };
   const ours = await vxlane(a, { ...options, config: { offloads: "auto", ...config }, fault: { refuse: errno } });
@@ -46,9 +54,10 @@ test.each(cases)("$name to $feature", async ({ name, errno, feature, config }) =
     return sumOf(await daemon.metrics(), "vxlane_offload_enabled", { feature });
   };
   await expect.poll(isOn, { timeout: 10_000, interval: 50 }).toBe(0);
-  expect(await enabled(daemon), "the others stay").toEqual(others.filter((label) => label !== feature));
   await tcpOneWay(kernel, ours, 6, BYTES);
   await tcpOneWay(ours, kernel, 6, BYTES);
+  const ended = [feature, ...after];
+  expect(await enabled(daemon), "the others stay").toEqual(others.filter((label) => !ended.includes(label ?? "")));
 
   const reason = `the kernel refused it while it ran: ${name}`;
   const { features } = (await daemon.get<{ offloads: { features: object[] } }>("/v1/status")).offloads;
