@@ -12,12 +12,12 @@ export interface Dataplane {
 
   /** Inputs 0 to count - 1 of the worker to outputs. Returns how many outputs are ready; CONTEXT_PENDING > 0: send, settle and call again. */
   encapBatch(worker: number, count: number): number;
-  /** Between encapBatch and send, where trains leave: chains datagrams of one VTEP and source port (layout.ts: descriptor). */
+  /** Between encapBatch and send, where trains leave: chains datagrams of one VTEP and source port (layout/descriptor.ts). */
   encapGather(worker: number, outputs: number): void;
   /** Takes note of what `send` did with outputs 0 to outputs - 1, and counts the batch when nothing is pending. */
   encapSettle(worker: number, outputs: number): void;
   decapBatch(worker: number, count: number): number;
-  /** Between decapBatch and send, where ports take super-frames: chains frames of one flow (layout.ts: descriptor). */
+  /** Between decapBatch and send, where ports take super-frames: chains frames of one flow (layout/descriptor.ts). */
   decapCoalesce(worker: number, outputs: number): void;
   decapSettle(worker: number, outputs: number): void;
 

@@ -2,6 +2,8 @@
 // it stands and returns; PENDING tells the caller to send, settle and call again.
 
 import { workerContext } from "./descriptor";
+import { DESC_ENTRY, DESC_NETWORK, DESC_SOURCE_VTEP, DESC_TARGET, DESC_VERDICT } from "./layout/descriptor";
+import { SYSTEM_FDB_BUCKET_MASK } from "./layout/system";
 import {
   CONTEXT_COUNT,
   CONTEXT_FLOOD,
@@ -9,16 +11,10 @@ import {
   CONTEXT_PENDING,
   CONTEXT_SEGMENT,
   CONTEXT_TOUCHED,
-  DESC_ENTRY,
-  DESC_NETWORK,
   DESC_SIZE,
-  DESC_SOURCE_VTEP,
-  DESC_TARGET,
-  DESC_VERDICT,
-  SYSTEM_FDB_BUCKET_MASK,
   WORKER_HEADERS,
   WORKER_INPUTS,
-} from "./layout";
+} from "./layout/worker";
 
 /* Our choice: from 64k entries on a bucket is seldom in the cache, and touching all of a batch's first pays. */
 const TOUCH_FROM_BUCKETS: u32 = 32768;

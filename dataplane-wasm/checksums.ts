@@ -5,7 +5,7 @@
 // taken for one: a finished checksum equals it once in 65,536 frames, and completing it again gives the right value.
 
 import { Descriptor } from "./descriptor";
-import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout";
+import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
 import { asWire16 } from "./wire/bytes";
 import { checksumOf, fold, sumBytes } from "./wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "./wire/inner";

@@ -10,26 +10,12 @@ import { Drop } from "./drop";
 import { emitPort, emitSegments, emitUnderlay } from "./emit";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import { answerTooBig } from "./icmp";
-import {
-  ATTACHMENT_FLAG_LIVE,
-  ATTACHMENT_FLAGS,
-  CONTEXT_FLOOD,
-  CONTEXT_ROOM,
-  CONTEXT_SEGMENT,
-  DESC_FLAG_SUPER,
-  FLOOD_ATTACHMENT_COUNT,
-  FLOOD_IDS,
-  FLOOD_VTEP_COUNT,
-  NETWORK_MTU,
-  NETWORK_TUNNEL_HEADER,
-  OUTPUTS_MAX,
-  SEGMENT_HEADROOM,
-  SEGMENTS,
-  SEGMENTS_SIZE,
-  SEGMENTS_SLACK,
-  VERDICT_FLOOD,
-  VERDICT_UNICAST,
-} from "./layout";
+import { SEGMENT_HEADROOM, SEGMENTS, SEGMENTS_SIZE, SEGMENTS_SLACK } from "./layout/buffers";
+import { DESC_FLAG_SUPER, VERDICT_FLOOD, VERDICT_UNICAST } from "./layout/descriptor";
+import { FLOOD_ATTACHMENT_COUNT, FLOOD_IDS, FLOOD_VTEP_COUNT } from "./layout/lists";
+import { OUTPUTS_MAX } from "./layout/maxima";
+import { ATTACHMENT_FLAG_LIVE, ATTACHMENT_FLAGS, NETWORK_MTU, NETWORK_TUNNEL_HEADER } from "./layout/networks";
+import { CONTEXT_FLOOD, CONTEXT_ROOM, CONTEXT_SEGMENT } from "./layout/worker";
 import { writeOuter } from "./outer";
 import { cutSegments, segmentLen, segmentLenOf, segmentSum, wireLen } from "./segment";
 import { attachmentPtr, networkPtr } from "./tables/records";

@@ -7,7 +7,7 @@ import {
   VTEP_COUNTERS,
   VTEP_COUNTERS_SIZE,
   VTEP_COUNTERS_WORKER,
-} from "./layout";
+} from "./layout/counters";
 
 /** The counters of a network; row 0 is for frames whose network is unknown. */
 export function networkRow(worker: u32, network: u32): usize {

@@ -14,36 +14,38 @@ import { fdbBucket, fdbHash } from "./fdb/hash";
 import { learn } from "./fdb/learn";
 import { LEARN_OWN, LEARN_STATIC_CONFLICT } from "./fdb/outcome";
 import {
-  ATTACHMENT_FLAG_LIVE,
-  ATTACHMENT_FLAGS,
-  ATTACHMENT_MTU,
-  CONTEXT_FLOOD,
-  CONTEXT_NEXT,
   DESC_FLAG_FRAGMENT,
   DESC_FLAG_OUTER,
   DESC_FLAG_TRUNCATED,
   DESC_FLAG_UNFINISHED,
   DESC_OUTER_ADDRESS,
+  VERDICT_FLOOD,
+  VERDICT_NONE,
+  VERDICT_UNICAST,
+} from "./layout/descriptor";
+import {
   FDB_KIND_ATTACHMENT,
   FDB_KIND_DROP,
   FDB_KIND_VTEP,
   FDB_VALUE_ID_MASK,
   FDB_VALUE_ID_SHIFT,
   FDB_VALUE_KIND_SHIFT,
-  FLOOD_ATTACHMENT_COUNT,
-  FLOOD_IDS,
+} from "./layout/fdb";
+import { FLOOD_ATTACHMENT_COUNT, FLOOD_IDS } from "./layout/lists";
+import { OUTPUTS_MAX } from "./layout/maxima";
+import {
+  ATTACHMENT_FLAG_LIVE,
+  ATTACHMENT_FLAGS,
+  ATTACHMENT_MTU,
   NETWORK_FLAG_DROP_VLAN,
   NETWORK_FLAGS,
   NETWORK_FLOOD_LIST,
   NETWORK_MTU,
-  OUTPUTS_MAX,
-  SYSTEM_RESERVED_MASK,
-  VERDICT_FLOOD,
-  VERDICT_NONE,
-  VERDICT_UNICAST,
-  VIRTIO_FLAG_NEEDS_CSUM,
   VNI_TABLE,
-} from "./layout";
+} from "./layout/networks";
+import { SYSTEM_RESERVED_MASK } from "./layout/system";
+import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
+import { CONTEXT_FLOOD, CONTEXT_NEXT } from "./layout/worker";
 import { portVirtio, portVirtioTail, VIRTIO_TOO_BIG } from "./offload";
 import { readOuter } from "./receive-outer";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";

@@ -26,7 +26,6 @@ import {
   DESC_RESULT,
   DESC_SEGMENT_HEADERS,
   DESC_SEGMENTS,
-  DESC_SIZE,
   DESC_SOURCE_VTEP,
   DESC_TARGET,
   DESC_TARGET_KIND,
@@ -34,14 +33,17 @@ import {
   DESC_TRAIN_SIZE,
   DESC_VERDICT,
   DESC_VIRTIO,
-  HEADER_SLOT_SIZE,
   VERDICT_DROP,
+} from "./layout/descriptor";
+import {
+  DESC_SIZE,
+  HEADER_SLOT_SIZE,
   WORKER_HEADERS,
   WORKER_INPUTS,
   WORKER_OUTPUTS,
   WORKER_SIZE,
   WORKERS,
-} from "./layout";
+} from "./layout/worker";
 
 /** A view of 128 bytes of shared memory: `changetype<Descriptor>(address)`. Never constructed. */
 @unmanaged
@@ -83,7 +85,7 @@ export class Descriptor {
   trainSegments: u16;
 }
 
-/** Fails the build where the class and layout.ts disagree. Holds no code. */
+/** Fails the build where the class and layout/descriptor.ts disagree. Holds no code. */
 export function checkDescriptor(): void {
   if (offsetof<Descriptor>() !== DESC_SIZE) ERROR("Descriptor: size");
   if (offsetof<Descriptor>("headerPtr") !== DESC_HEADER_PTR) ERROR("headerPtr");

@@ -3,7 +3,7 @@
 
 import { addCounter, networkRow } from "./counters";
 import { Descriptor } from "./descriptor";
-import { COUNTER_ECN_ALARM } from "./layout";
+import { COUNTER_ECN_ALARM } from "./layout/counters";
 import { checksumUpdate } from "./wire/checksum";
 import { ECN_ALARM, ECN_DROP, ECN_FIELD, ecnDecap } from "./wire/ecn";
 import { innerEcn, innerKind, innerL3, L3_IPV4, L3_NONE } from "./wire/inner";

@@ -1,7 +1,8 @@
 // Outputs: what a batch function hands to the drivers.
 
 import { Descriptor, inputAt, outputAt } from "./descriptor";
-import { DESC_PIECES, DESC_SEGMENTS, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP, SEND_OK } from "./layout";
+import { DESC_PIECES, DESC_SEGMENTS, SEND_OK } from "./layout/descriptor";
+import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "./layout/fdb";
 import { VXLAN_LEN } from "./wire/vxlan";
 
 /** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */

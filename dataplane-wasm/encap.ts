@@ -16,36 +16,37 @@ import { learn } from "./fdb/learn";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import { answerTooBig } from "./icmp";
 import {
-  ATTACHMENT_FLAG_LIVE,
-  ATTACHMENT_FLAGS,
-  ATTACHMENT_NETWORK,
-  CONTEXT_FLOOD,
-  CONTEXT_NEXT,
-  CONTEXT_ROOM,
   DESC_FLAG_SUPER,
-  FDB_KIND_ATTACHMENT,
-  FDB_KIND_DROP,
-  FDB_VALUE_ID_MASK,
-  FDB_VALUE_ID_SHIFT,
-  FDB_VALUE_KIND_SHIFT,
-  FLOOD_VTEP_COUNT,
-  NETWORK_FLAG_DROP_VLAN,
-  NETWORK_FLAG_LEARNING,
-  NETWORK_FLAGS,
-  NETWORK_FLOOD_LIST,
-  NETWORK_MTU,
-  NETWORK_TUNNEL_HEADER,
-  OUTPUTS_MAX,
-  SYSTEM_LOCAL,
-  SYSTEM_OUTER_CHECKSUM,
   VERDICT_COPIES,
   VERDICT_CUT,
   VERDICT_FLOOD,
   VERDICT_LOCAL,
   VERDICT_NONE,
   VERDICT_UNICAST,
-  VIRTIO_FLAG_NEEDS_CSUM,
-} from "./layout";
+} from "./layout/descriptor";
+import {
+  FDB_KIND_ATTACHMENT,
+  FDB_KIND_DROP,
+  FDB_VALUE_ID_MASK,
+  FDB_VALUE_ID_SHIFT,
+  FDB_VALUE_KIND_SHIFT,
+} from "./layout/fdb";
+import { FLOOD_VTEP_COUNT } from "./layout/lists";
+import { OUTPUTS_MAX } from "./layout/maxima";
+import {
+  ATTACHMENT_FLAG_LIVE,
+  ATTACHMENT_FLAGS,
+  ATTACHMENT_NETWORK,
+  NETWORK_FLAG_DROP_VLAN,
+  NETWORK_FLAG_LEARNING,
+  NETWORK_FLAGS,
+  NETWORK_FLOOD_LIST,
+  NETWORK_MTU,
+  NETWORK_TUNNEL_HEADER,
+} from "./layout/networks";
+import { SYSTEM_LOCAL, SYSTEM_OUTER_CHECKSUM } from "./layout/system";
+import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
+import { CONTEXT_FLOOD, CONTEXT_NEXT, CONTEXT_ROOM } from "./layout/worker";
 import { wantsChecksum, writeOuter } from "./outer";
 import { wireLen } from "./segment";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";

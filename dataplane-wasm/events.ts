@@ -4,8 +4,8 @@
 // A worker never waits for control: when the ring is full the event is counted as lost, and control's picture
 // is made whole again by reading the table. The record is written before HEAD says that it is there.
 
+import { COUNTER_LIMIT, NETWORK_COUNTERS, NETWORK_COUNTERS_SIZE, NETWORK_COUNTERS_WORKER } from "./layout/counters";
 import {
-  COUNTER_LIMIT,
   EVENT_CLOCK,
   EVENT_FROM,
   EVENT_FROM_KIND,
@@ -24,11 +24,8 @@ import {
   EVENT_TO,
   EVENT_TO_KIND,
   EVENTS,
-  NETWORK_COUNTERS,
-  NETWORK_COUNTERS_SIZE,
-  NETWORK_COUNTERS_WORKER,
-  SYSTEM_CLOCK,
-} from "./layout";
+} from "./layout/events";
+import { SYSTEM_CLOCK } from "./layout/system";
 
 /** Puts an event into the worker's ring, or counts it as lost. `key` is an FDB key: MAC and network. */
 export function emit(

@@ -13,7 +13,7 @@
 // Multilinear over odd 64-bit constants: five independent multiplications instead of a chain. Tags do not count,
 // so a flow has one port with and without them. Nothing here is symmetric: the two directions of a flow differ.
 
-import { SYSTEM_SRC_PORT_COUNT, SYSTEM_SRC_PORT_MIN } from "./layout";
+import { SYSTEM_SRC_PORT_COUNT, SYSTEM_SRC_PORT_MIN } from "./layout/system";
 import { innerHasPorts, innerKind, innerL3, innerL4, innerProtocol, L3_IPV4, L3_IPV6 } from "./wire/inner";
 import { IPV4_SRC } from "./wire/ipv4";
 import { IPV6_DST, IPV6_SRC } from "./wire/ipv6";

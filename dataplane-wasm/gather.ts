@@ -16,15 +16,12 @@ import {
   DESC_PIECE_COUNT,
   DESC_PIECES,
   DESC_PIECES_LEN,
-  FDB_KIND_VTEP,
-  GATHER_SLOTS,
-  PIECE_SIZE,
-  SYSTEM_BASE,
   TRAIN_BYTES_MAX,
   TRAIN_DATAGRAMS_MAX,
-  WORKER_CHAINS,
-  WORKER_PIECES,
-} from "./layout";
+} from "./layout/descriptor";
+import { FDB_KIND_VTEP } from "./layout/fdb";
+import { SYSTEM_BASE } from "./layout/system";
+import { GATHER_SLOTS, PIECE_SIZE, WORKER_CHAINS, WORKER_PIECES } from "./layout/worker";
 import { trainsLeave } from "./segments";
 import { ETH_LEN } from "./wire/ethernet";
 import { VXLAN_LEN } from "./wire/vxlan";
@@ -35,7 +32,7 @@ const MULTIPLIER: u32 = 0x9e3779b1;
 
 /**
  * Chains outputs 0 to outputs - 1 of an encap batch, where trains leave (OFFLOAD_UDP_SEGMENT). To be called before they are
- * sent. The contract of a chain is in layout.ts.
+ * sent. The contract of a chain is in layout/descriptor.ts.
  */
 export function encapGather(worker: u32, outputs: u32): void {
   if (outputs < 2 || !trainsLeave()) return;

@@ -8,15 +8,10 @@
 import { addCounter, networkRow } from "./counters";
 import { Descriptor, workerContext } from "./descriptor";
 import { emitAnswer } from "./emit";
-import {
-  CONTEXT_FLAG_DRY_RUN,
-  CONTEXT_FLAGS,
-  CONTEXT_ICMP_CLOCK,
-  CONTEXT_ICMP_SENT,
-  COUNTER_ICMP,
-  NETWORK_MTU,
-  SYSTEM_CLOCK,
-} from "./layout";
+import { COUNTER_ICMP } from "./layout/counters";
+import { NETWORK_MTU } from "./layout/networks";
+import { SYSTEM_CLOCK } from "./layout/system";
+import { CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, CONTEXT_ICMP_CLOCK, CONTEXT_ICMP_SENT } from "./layout/worker";
 import { asWire16, storeBe16 } from "./wire/bytes";
 import { checksumOf, sumBytes } from "./wire/checksum";
 import { ETH_DST, ETH_SRC, ETH_TYPE } from "./wire/ethernet";

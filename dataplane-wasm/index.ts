@@ -2,7 +2,7 @@
 
 import { checkDescriptor, inputAt } from "./descriptor";
 import { flowHashOf, outerSrcPortOf } from "./flow";
-import { CONSTANTS } from "./layout";
+import { CONSTANTS } from "./layout/system";
 import { fold, sumBytes } from "./wire/checksum";
 import { ETH_LEN } from "./wire/ethernet";
 import { parseInner } from "./wire/inner";

@@ -6,14 +6,8 @@
 
 import { checksumOffset } from "./checksums";
 import { Descriptor } from "./descriptor";
-import {
-  DESC_FLAG_SUPER,
-  DESC_FLAG_UNFINISHED,
-  VIRTIO_FLAG_NEEDS_CSUM,
-  VIRTIO_GSO_ECN,
-  VIRTIO_GSO_TCPV4,
-  VIRTIO_GSO_TCPV6,
-} from "./layout";
+import { DESC_FLAG_SUPER, DESC_FLAG_UNFINISHED } from "./layout/descriptor";
+import { VIRTIO_FLAG_NEEDS_CSUM, VIRTIO_GSO_ECN, VIRTIO_GSO_TCPV4, VIRTIO_GSO_TCPV6 } from "./layout/virtio";
 import { isSuper, superSize } from "./segments";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "./wire/inner";
 import { PROTOCOL_TCP, TCP_FLAG_CWR, TCP_FLAGS, tcpHeaderLen } from "./wire/transport";

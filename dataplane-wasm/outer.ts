@@ -1,15 +1,15 @@
 // Puts the outer headers in front of an inner frame: the VTEP's template, the network's tunnel header, and the few
 // fields that differ from frame to frame. RFC 7348 section 5; RFC 6040 section 4.1 (normal mode) for ECN.
 
+import { SYSTEM_OUTER_CHECKSUM } from "./layout/system";
 import {
-  SYSTEM_OUTER_CHECKSUM,
   VTEP_FLAG_IPV6,
   VTEP_FLAGS,
   VTEP_OUTER,
   VTEP_OUTER_LEN,
   VTEP_OUTER_SIZE,
   VTEP_PSEUDO_SUM,
-} from "./layout";
+} from "./layout/vteps";
 import { asWire16 } from "./wire/bytes";
 import { checksumOf, fold32 } from "./wire/checksum";
 import { IPV4_CHECKSUM, IPV4_LEN, IPV4_TOS, IPV4_TOTAL_LEN } from "./wire/ipv4";

@@ -11,7 +11,7 @@ import {
   VIRTIO_FLAG_NEEDS_CSUM,
   VIRTIO_GSO_UDP_TUNNEL_IPV4,
   VIRTIO_GSO_UDP_TUNNEL_IPV6,
-} from "./layout";
+} from "./layout/virtio";
 import { loadBe16 } from "./wire/bytes";
 import { IPV4_SRC, IPV4_TOS, IPV4_TTL } from "./wire/ipv4";
 import { IPV6_HOP_LIMIT, IPV6_SRC, ipv6TrafficClass } from "./wire/ipv6";

@@ -17,7 +17,7 @@
 
 import { pseudoSum } from "./checksums";
 import { Descriptor } from "./descriptor";
-import { DESC_FLAG_SUPER } from "./layout";
+import { DESC_FLAG_SUPER } from "./layout/descriptor";
 import { superSize } from "./segments";
 import { asWire16, loadBe16 } from "./wire/bytes";
 import { checksumOf, fold, sumBytes } from "./wire/checksum";

@@ -9,21 +9,16 @@
 // and is counted once. What is no such packet counts as one frame.
 
 import { Descriptor } from "./descriptor";
+import { DESC_FLAG_SUPER, TRAIN_BYTES_MAX, TRAIN_DATAGRAMS_MAX } from "./layout/descriptor";
+import { OFFLOAD_UDP_SEGMENT, SYSTEM_LOCAL, SYSTEM_OFFLOADS, SYSTEM_OUTER_CHECKSUM } from "./layout/system";
 import {
-  DESC_FLAG_SUPER,
-  OFFLOAD_UDP_SEGMENT,
-  SYSTEM_LOCAL,
-  SYSTEM_OFFLOADS,
-  SYSTEM_OUTER_CHECKSUM,
-  TRAIN_BYTES_MAX,
-  TRAIN_DATAGRAMS_MAX,
   VIRTIO_FLAG_NEEDS_CSUM,
   VIRTIO_GSO_ECN,
   VIRTIO_GSO_NONE,
   VIRTIO_GSO_TCPV4,
   VIRTIO_GSO_TCPV6,
   VIRTIO_GSO_UDP_L4,
-} from "./layout";
+} from "./layout/virtio";
 import { addressIsIpv4 } from "./tables/vtep";
 import { ETH_LEN } from "./wire/ethernet";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4, L3_IPV6, parseInner } from "./wire/inner";

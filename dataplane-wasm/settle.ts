@@ -9,10 +9,6 @@ import { addCounter, networkRow, vtepRow } from "./counters";
 import { Descriptor, inputAt, outputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import {
-  CONTEXT_COUNT,
-  CONTEXT_FLAG_DRY_RUN,
-  CONTEXT_FLAGS,
-  CONTEXT_PENDING,
   COUNTER_BYTES_DECAP,
   COUNTER_BYTES_ENCAP,
   COUNTER_DROPS,
@@ -23,10 +19,16 @@ import {
   COUNTER_LOCAL,
   COUNTER_RECEIVED_DECAP,
   COUNTER_RECEIVED_ENCAP,
+  VTEP_COUNTER_BYTES_DECAP,
+  VTEP_COUNTER_BYTES_ENCAP,
+  VTEP_COUNTER_DROPS_DECAP,
+  VTEP_COUNTER_DROPS_ENCAP,
+  VTEP_COUNTER_FRAMES_DECAP,
+  VTEP_COUNTER_FRAMES_ENCAP,
+} from "./layout/counters";
+import {
   DESC_FAILED_BYTES,
   DESC_FLAG_SUPER,
-  DESC_SIZE,
-  FDB_KIND_VTEP,
   RESULT_PORT,
   RESULT_UNDERLAY,
   SEND_DOWN,
@@ -35,13 +37,9 @@ import {
   SEND_TOO_BIG,
   VERDICT_DROP,
   VERDICT_FLOOD,
-  VTEP_COUNTER_BYTES_DECAP,
-  VTEP_COUNTER_BYTES_ENCAP,
-  VTEP_COUNTER_DROPS_DECAP,
-  VTEP_COUNTER_DROPS_ENCAP,
-  VTEP_COUNTER_FRAMES_DECAP,
-  VTEP_COUNTER_FRAMES_ENCAP,
-} from "./layout";
+} from "./layout/descriptor";
+import { FDB_KIND_VTEP } from "./layout/fdb";
+import { CONTEXT_COUNT, CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, CONTEXT_PENDING, DESC_SIZE } from "./layout/worker";
 import { segmentBytes, segmentsOf } from "./segments";
 import { VXLAN_LEN } from "./wire/vxlan";
 

@@ -12,23 +12,17 @@
 import { Descriptor, inputAt, outputAt } from "./descriptor";
 import { emitUnderlay } from "./emit";
 import { flowHashOf, outerSrcPortOf } from "./flow";
+import { DESC_FLAG_SUPER } from "./layout/descriptor";
+import { NETWORK_TUNNEL_HEADER } from "./layout/networks";
+import { OFFLOAD_TUNNEL_GSO, SYSTEM_OFFLOADS, SYSTEM_UDP_PORT } from "./layout/system";
 import {
-  DESC_FLAG_SUPER,
-  NETWORK_TUNNEL_HEADER,
-  OFFLOAD_TUNNEL_GSO,
-  SYSTEM_OFFLOADS,
-  SYSTEM_UDP_PORT,
   VIRTIO_FLAG_NEEDS_CSUM,
   VIRTIO_FLAG_UDP_TUNNEL_CSUM,
   VIRTIO_GSO_NONE,
   VIRTIO_GSO_UDP_TUNNEL_IPV4,
   VIRTIO_GSO_UDP_TUNNEL_IPV6,
-  VTEP_FLAG_GROUP,
-  VTEP_FLAG_IPV6,
-  VTEP_FLAG_SOCKET,
-  VTEP_FLAGS,
-  VTEP_PSEUDO_SUM,
-} from "./layout";
+} from "./layout/virtio";
+import { VTEP_FLAG_GROUP, VTEP_FLAG_IPV6, VTEP_FLAG_SOCKET, VTEP_FLAGS, VTEP_PSEUDO_SUM } from "./layout/vteps";
 import { wantsChecksum, writeOuter } from "./outer";
 import { segmentsOf, trainsLeave } from "./segments";
 import { asWire16 } from "./wire/bytes";

@@ -9,6 +9,9 @@
 
 import { inputAt, outputAt, workerContext } from "../descriptor";
 import { flowHashOf } from "../flow";
+import { DESC_FLAG_CHAINED, VERDICT_UNICAST } from "../layout/descriptor";
+import { FDB_KIND_ATTACHMENT } from "../layout/fdb";
+import { OFFLOAD_PORT_TSO, OFFLOAD_PORT_USO, SYSTEM_OFFLOADS } from "../layout/system";
 import {
   CHAIN_COUNT,
   CHAIN_FLOW,
@@ -19,14 +22,8 @@ import {
   CHAIN_SIZE,
   CHAIN_TAIL,
   CHAINS_MAX,
-  DESC_FLAG_CHAINED,
-  FDB_KIND_ATTACHMENT,
-  OFFLOAD_PORT_TSO,
-  OFFLOAD_PORT_USO,
-  SYSTEM_OFFLOADS,
-  VERDICT_UNICAST,
   WORKER_CHAINS,
-} from "../layout";
+} from "../layout/worker";
 import { innerL3, innerL4, innerL4Len, innerProtocol } from "../wire/inner";
 import { PROTOCOL_TCP, PROTOCOL_UDP } from "../wire/transport";
 import { closesChain, dataLenOf, leadsChain, nextSeqOf, sameFlow } from "./frame";
@@ -35,7 +32,7 @@ import { sealChains } from "./seal";
 
 /**
  * Chains outputs 0 to outputs - 1 of a decap batch, where the ports take super-frames (OFFLOAD_PORT_TSO, _USO). To be
- * called before they are sent. The contract of a chain is in layout.ts; the head's own virtio-net header, for a port that
+ * called before they are sent. The contract of a chain is in layout/descriptor.ts; the head's own virtio-net header, for a port that
  * refuses the whole, is kept in its OUTER_ADDRESS.
  */
 export function decapCoalesce(worker: u32, outputs: u32): void {

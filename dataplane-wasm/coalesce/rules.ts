@@ -14,15 +14,8 @@
 
 import { halves, pseudoSum } from "../checksums";
 import { Descriptor, inputAt, outputAt } from "../descriptor";
-import {
-  CHAIN_CHECKED,
-  CHAIN_COUNT,
-  CHAIN_HEAD,
-  CHAIN_LEN,
-  CHAIN_SEGMENT,
-  CHAIN_SEQ,
-  DESC_FLAG_UNFINISHED,
-} from "../layout";
+import { DESC_FLAG_UNFINISHED } from "../layout/descriptor";
+import { CHAIN_CHECKED, CHAIN_COUNT, CHAIN_HEAD, CHAIN_LEN, CHAIN_SEGMENT, CHAIN_SEQ } from "../layout/worker";
 import { asWire16, loadBe16, loadBe32 } from "../wire/bytes";
 import { fold, sumBytes } from "../wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";

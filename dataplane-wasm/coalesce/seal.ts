@@ -9,14 +9,10 @@ import {
   DESC_PIECE_COUNT,
   DESC_PIECES,
   DESC_PIECES_LEN,
-  PIECE_SIZE,
-  SYSTEM_BASE,
-  VIRTIO_FLAG_NEEDS_CSUM,
-  VIRTIO_GSO_TCPV4,
-  VIRTIO_GSO_TCPV6,
-  VIRTIO_GSO_UDP_L4,
-  WORKER_PIECES,
-} from "../layout";
+} from "../layout/descriptor";
+import { SYSTEM_BASE } from "../layout/system";
+import { VIRTIO_FLAG_NEEDS_CSUM, VIRTIO_GSO_TCPV4, VIRTIO_GSO_TCPV6, VIRTIO_GSO_UDP_L4 } from "../layout/virtio";
+import { PIECE_SIZE, WORKER_PIECES } from "../layout/worker";
 import { asWire16 } from "../wire/bytes";
 import { checksumOf, fold, sumBytes } from "../wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";

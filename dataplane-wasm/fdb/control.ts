@@ -6,7 +6,8 @@
 // baseline compiler breaks 64-bit locals that live across memory.atomic.wait32. What is static changes even then
 // (swap.ts). A sweep leaves a bucket that somebody holds to the next one.
 
-import { FDB, FDB_BUCKET_SIZE, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES, SYSTEM_FDB_BUCKET_MASK } from "../layout";
+import { FDB, FDB_BUCKET_SIZE, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES } from "../layout/fdb";
+import { SYSTEM_FDB_BUCKET_MASK } from "../layout/system";
 import { findSlot, NO_SLOT } from "./find";
 import { fdbHash, fdbNetwork, fdbTag } from "./hash";
 import { INSERT_DONE, INSERT_FULL, insert, reclaim } from "./insert";

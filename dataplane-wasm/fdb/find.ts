@@ -6,15 +6,8 @@
 // confirm, hit or miss. And a slot that fails the proof starts the lookup again: the entry may have gone to the
 // bucket that was already searched.
 
-import {
-  FDB_BUCKET_VALUES,
-  FDB_FLAG_STATIC,
-  FDB_VALUE_FLAGS_SHIFT,
-  FDB_VALUE_GENERATION_SHIFT,
-  NETWORK_GENERATION,
-  NETWORK_SIZE,
-  NETWORKS,
-} from "../layout";
+import { FDB_BUCKET_VALUES, FDB_FLAG_STATIC, FDB_VALUE_FLAGS_SHIFT, FDB_VALUE_GENERATION_SHIFT } from "../layout/fdb";
+import { NETWORK_GENERATION, NETWORK_SIZE, NETWORKS } from "../layout/networks";
 import { fdbBucket, fdbHash, fdbNetwork, fdbOtherBucket, fdbStripe, fdbTag } from "./hash";
 
 /* Our choices. */

@@ -6,15 +6,8 @@
 // spreads as random keys do, at 0.5 ns more a hash. The second bucket differs from the first by an odd distance that
 // depends on the tag only: so either is found from the other, and a kick need not hash again.
 
-import {
-  FDB,
-  FDB_BUCKET_SIZE,
-  FDB_LOCKS,
-  KICK_SEQ,
-  KICK_SEQ_STRIPES,
-  SYSTEM_FDB_BUCKET_MASK,
-  SYSTEM_FDB_SEED,
-} from "../layout";
+import { FDB, FDB_BUCKET_SIZE, FDB_LOCKS } from "../layout/fdb";
+import { KICK_SEQ, KICK_SEQ_STRIPES, SYSTEM_FDB_BUCKET_MASK, SYSTEM_FDB_SEED } from "../layout/system";
 
 const MAC_MASK: u64 = 0xffffffffffff;
 const NETWORK_SHIFT: u64 = 48;

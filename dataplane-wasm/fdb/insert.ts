@@ -6,7 +6,9 @@
 // forged MACs finds the table full and everybody else's entries stay.
 
 import { countRare, emit } from "../events";
-import { COUNTER_AGED, EVENT_AGED, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES } from "../layout";
+import { COUNTER_AGED } from "../layout/counters";
+import { EVENT_AGED } from "../layout/events";
+import { FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES } from "../layout/fdb";
 import { fdbLive, NO_SLOT, slotIn } from "./find";
 import { fdbBucket, fdbNetwork, fdbOtherBucket, fdbTag } from "./hash";
 import { isOurs, tryLock, tryLockPair, unlock, unlockPair } from "./lock";

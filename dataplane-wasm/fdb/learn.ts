@@ -6,13 +6,9 @@
 // have had, and nothing is written.
 
 import { countRare, emit, emitLimit } from "../events";
+import { COUNTER_LEARNED, COUNTER_MOVED } from "../layout/counters";
+import { EVENT_LEARNED, EVENT_MOVED } from "../layout/events";
 import {
-  CONTEXT_FLAG_DRY_RUN,
-  CONTEXT_FLAGS,
-  COUNTER_LEARNED,
-  COUNTER_MOVED,
-  EVENT_LEARNED,
-  EVENT_MOVED,
   FDB_BUCKET_VALUES,
   FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
@@ -22,15 +18,10 @@ import {
   FDB_VALUE_ID_SHIFT,
   FDB_VALUE_KIND_SHIFT,
   FDB_VALUE_STAMP_SHIFT,
-  NETWORK_FLAG_LEARNING,
-  NETWORK_FLAGS,
-  NETWORK_GENERATION,
-  NETWORK_SIZE,
-  NETWORKS,
-  SYSTEM_CLOCK,
-  WORKER_SIZE,
-  WORKERS,
-} from "../layout";
+} from "../layout/fdb";
+import { NETWORK_FLAG_LEARNING, NETWORK_FLAGS, NETWORK_GENERATION, NETWORK_SIZE, NETWORKS } from "../layout/networks";
+import { SYSTEM_CLOCK } from "../layout/system";
+import { CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, WORKER_SIZE, WORKERS } from "../layout/worker";
 import { fdbLive, findSlot, NO_SLOT } from "./find";
 import { fdbHash, fdbNetwork, fdbTag } from "./hash";
 import { INSERT_DONE, INSERT_FULL, INSERT_PRESENT, insert } from "./insert";

@@ -5,14 +5,8 @@
 // locks can deadlock, and a worker that died with a lock stops nobody. The word holds the worker slot + 1, which lets
 // control release what a dead worker left.
 
-import {
-  FDB,
-  FDB_BUCKET_SIZE,
-  FDB_BUCKET_SLOTS,
-  FDB_BUCKET_VALUES,
-  SYSTEM_FDB_BUCKET_MASK,
-  SYSTEM_VTEP_LOCK,
-} from "../layout";
+import { FDB, FDB_BUCKET_SIZE, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES } from "../layout/fdb";
+import { SYSTEM_FDB_BUCKET_MASK, SYSTEM_VTEP_LOCK } from "../layout/system";
 import { NO_SLOT, slotIn } from "./find";
 import { fdbLock, fdbOtherBucket } from "./hash";
 import { clearSlot } from "./slot";

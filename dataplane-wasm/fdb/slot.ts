@@ -15,16 +15,16 @@ import {
   FDB_VALUE_ID_SHIFT,
   FDB_VALUE_KIND_SHIFT,
   FDB_VALUE_STAMP_SHIFT,
+} from "../layout/fdb";
+import {
   NETWORK_AGEING,
   NETWORK_LEARN_LIMIT,
   NETWORK_LEARNED,
   NETWORK_SIZE,
   NETWORK_STATIC,
   NETWORKS,
-  SYSTEM_CLOCK,
-  SYSTEM_FDB_CAPACITY,
-  SYSTEM_FDB_COUNT,
-} from "../layout";
+} from "../layout/networks";
+import { SYSTEM_CLOCK, SYSTEM_FDB_CAPACITY, SYSTEM_FDB_COUNT } from "../layout/system";
 import { fdbLive } from "./find";
 import { fdbHash, fdbNetwork, fdbStripe } from "./hash";
 

@@ -6,7 +6,8 @@
 // entry in both buckets, and nobody knows which will stay: so both change. What is removed becomes a learned entry of the
 // generation before, which no lookup sees and the next sweep takes away.
 
-import { FDB_BUCKET_VALUES, FDB_VALUE_FLAGS_SHIFT, FDB_VALUE_GENERATION_SHIFT, NETWORK_GENERATION } from "../layout";
+import { FDB_BUCKET_VALUES, FDB_VALUE_FLAGS_SHIFT, FDB_VALUE_GENERATION_SHIFT } from "../layout/fdb";
+import { NETWORK_GENERATION } from "../layout/networks";
 import { findSlot, NO_SLOT, slotIn } from "./find";
 import { fdbBucket, fdbOtherBucket, fdbTag } from "./hash";
 import { isStatic, networkRecord, recount } from "./slot";

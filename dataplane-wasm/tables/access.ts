@@ -2,25 +2,20 @@
 // prefixes of the allow lists behind it. A pair that a prefix permits joins the set when it is first met, so
 // prefixes are walked once a pair and not once a datagram.
 
+import { PREFIX_COUNT, PREFIX_ENTRIES, PREFIX_ENTRY_SIZE, PREFIX_MASK } from "../layout/lists";
+import { CACHE_LINE } from "../layout/maxima";
+import { NETWORK_PREFIXES, NETWORK_SIZE, NETWORKS } from "../layout/networks";
+import { SYSTEM_PREFIXES } from "../layout/system";
 import {
   ACCESS,
   ACCESS_BUCKET_SIZE,
   ACCESS_BUCKETS,
   ACCESS_DELETED,
-  CACHE_LINE,
-  NETWORK_PREFIXES,
-  NETWORK_SIZE,
-  NETWORKS,
-  PREFIX_COUNT,
-  PREFIX_ENTRIES,
-  PREFIX_ENTRY_SIZE,
-  PREFIX_MASK,
-  SYSTEM_PREFIXES,
   VTEP_ADDRESS,
   VTEP_FLAG_LEARNED,
   VTEP_FLAG_SOURCE,
   VTEP_FLAGS,
-} from "../layout";
+} from "../layout/vteps";
 import { vtepFind, vtepIntern, vtepLock, vtepRecord, vtepUnlock } from "./vtep";
 
 const HASH: u32 = 0x9e3779b1;

@@ -5,7 +5,8 @@
 // total length and the TOS, then complements. VTEP_PSEUDO_SUM is the same for the UDP checksum: addresses, protocol
 // and destination port.
 
-import { SYSTEM_MAC, VTEP_ADDRESS, VTEP_NEXT_HOP, VTEP_OUTER, VTEP_OUTER_SIZE, VTEP_PSEUDO_SUM } from "../layout";
+import { SYSTEM_MAC } from "../layout/system";
+import { VTEP_ADDRESS, VTEP_NEXT_HOP, VTEP_OUTER, VTEP_OUTER_SIZE, VTEP_PSEUDO_SUM } from "../layout/vteps";
 import { asWire16, storeBe16 } from "../wire/bytes";
 import { fold, sumBytes } from "../wire/checksum";
 import { ETH_DST, ETH_LEN, ETH_SRC, ETH_TYPE, ETH_TYPE_IPV4_WIRE, ETH_TYPE_IPV6_WIRE } from "../wire/ethernet";

@@ -1,6 +1,6 @@
 // Where the records of networks and attachments lie.
 
-import { ATTACHMENT_SIZE, ATTACHMENTS, NETWORK_SIZE, NETWORKS } from "../layout";
+import { ATTACHMENT_SIZE, ATTACHMENTS, NETWORK_SIZE, NETWORKS } from "../layout/networks";
 
 export function networkPtr(network: u32): usize {
   return NETWORKS + <usize>network * NETWORK_SIZE;

@@ -5,11 +5,9 @@
 // store the id into the index last. A record never changes once the pointer names it: the other of the id's two
 // records is filled, and the pointer switched.
 
+import { VTEPS_LEARNED_MAX, VTEPS_MAX } from "../layout/maxima";
+import { SYSTEM_LOCAL, SYSTEM_UDP_PORT, SYSTEM_VTEP_LOCK, SYSTEM_VTEP_NEXT } from "../layout/system";
 import {
-  SYSTEM_LOCAL,
-  SYSTEM_UDP_PORT,
-  SYSTEM_VTEP_LOCK,
-  SYSTEM_VTEP_NEXT,
   VTEP_ADDRESS,
   VTEP_FLAG_IPV6,
   VTEP_FLAG_LEARNED,
@@ -23,9 +21,7 @@ import {
   VTEP_POINTERS,
   VTEP_RECORD_SIZE,
   VTEP_RECORDS,
-  VTEPS_LEARNED_MAX,
-  VTEPS_MAX,
-} from "../layout";
+} from "../layout/vteps";
 import { writeOuterMacs, writeOuterTemplate } from "./outer-template";
 
 /* Our choices. */

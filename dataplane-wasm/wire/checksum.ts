@@ -1,7 +1,7 @@
 // The Internet checksum, RFC 1071: the one's complement sum of 16-bit words. Words are summed as loaded
 // little-endian, which gives the wire's result without swapping (RFC 1071 section 2 B), 16 bytes at a time.
 
-import { CONSTANTS } from "../layout";
+import { CONSTANTS } from "../layout/system";
 
 /** Folds a sum to 16 bits. Adding a word to itself, halves swapped, carries end around into the high half. */
 export function fold(sum: u64): u32 {

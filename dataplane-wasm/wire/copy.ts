@@ -1,7 +1,7 @@
 // Copying, alone and together with the checksum: a byte that is copied is in a register anyway, and summing it there saves
 // the second pass over the data. Any alignment, up to 64 KiB.
 
-import { CONSTANTS } from "../layout";
+import { CONSTANTS } from "../layout/system";
 
 /** Copies `len` bytes in steps of 16: reads and writes up to 15 bytes behind the end of either. */
 export function copyWide(to: usize, from: usize, len: u32): void {

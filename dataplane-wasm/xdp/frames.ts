@@ -2,8 +2,8 @@
 // its owner's byte says where it went: into a batch, or to a socket (its rings or the kernel). Both are changed in the same call as the
 // ring, so that whatever ends a worker between two calls leaves the truth behind.
 
+import { PAGE } from "../layout/maxima";
 import {
-  PAGE,
   UMEM_SIZE,
   XSK,
   XSK_FRAME_SHIFT,
@@ -16,7 +16,7 @@ import {
   XSK_SOCKET_SIZE,
   XSK_SOCKETS,
   XSK_STATE,
-} from "../layout";
+} from "../layout/xsk";
 
 /** No frame is free. */
 export const FRAME_NONE: u32 = 0xffffffff;

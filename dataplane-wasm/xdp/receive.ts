@@ -6,10 +6,9 @@
 
 import { checksumOffset, checksumUnfinished } from "../checksums";
 import { Descriptor, inputAt } from "../descriptor";
+import { DESC_FLAG_OUTER, VERDICT_NONE } from "../layout/descriptor";
+import { VIRTIO_FLAG_NEEDS_CSUM } from "../layout/virtio";
 import {
-  DESC_FLAG_OUTER,
-  VERDICT_NONE,
-  VIRTIO_FLAG_NEEDS_CSUM,
   XDP_DESC_ADDR,
   XDP_DESC_LEN,
   XSK_FRAME_SHIFT,
@@ -17,7 +16,7 @@ import {
   XSK_SOCKET_OPEN,
   XSK_SOCKET_PORT,
   XSK_SOCKET_STATE,
-} from "../layout";
+} from "../layout/xsk";
 import { ETH_LEN } from "../wire/ethernet";
 import { innerKind, innerL4, L3_NONE, parseInner } from "../wire/inner";
 import { setFrameOwner, socketPtr, statePtr, umemPtr } from "./frames";

@@ -22,7 +22,7 @@ import {
   XSK_RX,
   XSK_SHARE,
   XSK_TX,
-} from "../layout";
+} from "../layout/xsk";
 import { FRAME_NONE, giveFrame, takeFrame } from "./frames";
 
 const MASK: u32 = XSK_RING - 1;

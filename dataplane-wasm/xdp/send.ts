@@ -14,16 +14,18 @@ import {
   SEND_FULL,
   SEND_OK,
   SEND_TOO_BIG,
-  UMEM_SIZE,
   VERDICT_FLOOD,
-  VIRTIO_FLAG_NEEDS_CSUM,
+} from "../layout/descriptor";
+import { VIRTIO_FLAG_NEEDS_CSUM } from "../layout/virtio";
+import {
+  UMEM_SIZE,
   XSK_FRAME_SHIFT,
   XSK_OWNER_BATCH,
   XSK_SOCKET_DOWN,
   XSK_SOCKET_LEN_MAX,
   XSK_SOCKET_OPEN,
   XSK_SOCKET_STATE,
-} from "../layout";
+} from "../layout/xsk";
 import { checksumOf, sumBytes } from "../wire/checksum";
 import { ETH_DST, loadMac } from "../wire/ethernet";
 import { FRAME_NONE, frameOwner, setFrameOwner, socketPtr, statePtr, takeFrame, umemPtr } from "./frames";

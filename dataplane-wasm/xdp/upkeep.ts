@@ -13,7 +13,7 @@ import {
   XSK_SOCKET_OPEN,
   XSK_SOCKET_STATE,
   XSK_SOCKETS_MAX,
-} from "../layout";
+} from "../layout/xsk";
 import {
   frameCount,
   frameOwner,

@@ -101,7 +101,7 @@ export function loadTwin(library: string, memory: WebAssembly.Memory): Twin {
   };
 }
 
-/** Every number of layout.ts and drop.ts as a macro. */
+/** Every number of the layout and drop.ts as a macro. */
 function layoutHeader(): string {
   const numbers: [string, unknown][] = [...Object.entries(layout), ...Object.entries(Drop)];
   const lines = numbers.map(([name, value]) => (typeof value === "number" ? `#define ${name} ${value}u` : undefined));
