@@ -75,7 +75,8 @@ test.each([
   const capture = await c.agent.call("capture", [UNDERLAY]);
   await meshWorks([first, second, third], family === 4 ? 1450 : 1430);
   const frames = (await c.agent.call("caught", capture)).map(({ data }) => data);
-  const toGroup = frames.filter((data) => (data[0] ?? 0) & 1 && data[12] === (family === 4 ? 0x08 : 0x86));
+  const etherType = family === 4 ? 0x0800 : 0x86dd;
+  const toGroup = frames.filter((data) => (data[0] ?? 0) & 1 && Buffer.from(data).readUInt16BE(12) === etherType);
   const hops = toGroup
     .filter((data) => data[family === 4 ? 23 : 20] === 17)
     .map((data) => data[family === 4 ? 22 : 21]);
