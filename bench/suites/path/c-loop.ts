@@ -1,5 +1,5 @@
-// The same loop in C (loop.c), compiled on the spot: a contender for round trips only. It shows how much of a sleeping
-// vxlane's latency is sleeping.
+// The same loops in C, compiled on the spot. That of a udp worker (loop.c) is a contender for round trips only: it shows how much of
+// a sleeping vxlane's latency is sleeping. That of an xdp worker (xdp-loop.c) shows what AF_XDP forwards in this kernel.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -8,27 +8,62 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { command, ip, spawnIn } from "../../host.js";
 import type { Run } from "../../suite.js";
-import { type Host, OVERLAY_MTU, UNDERLAY, VNI, VXLAN_PORT } from "./hosts.js";
-import { pinned } from "./pinning.js";
+import {
+  describe,
+  type Host,
+  NOBODYS_MAC,
+  OVERLAY_MTU,
+  PORT,
+  UNDERLAY,
+  UNDERLAY_DEVICE,
+  VNI,
+  VXLAN_PORT,
+} from "./hosts.js";
+import { type Parties, pinned } from "./pinning.js";
 
-/** tsc does not copy it: it stays where the repository has it. */
-const SOURCES = ["./loop.c", "../../../../bench/suites/path/loop.c"].map((path) =>
-  fileURLToPath(new URL(path, import.meta.url)),
-);
+/** tsc does not copy them: they stay where the repository has them. */
+const FOLDERS = [".", "../../../../bench/suites/path"];
 
 const COMPILE_MS = 20_000;
 
-/** Starts it in host a. @returns how it ended, if it has. @throws with the words of gcc or of the program */
-export async function startLoop(run: Run, { namespace }: Host, tap: string): Promise<() => string | undefined> {
-  const source = SOURCES.find((path) => existsSync(path));
+/** How a program ended, if it has. */
+type Ended = () => string | undefined;
+
+/** Starts it in host a. @throws with the words of gcc or of the program */
+export async function startLoop(run: Run, host: Host, tap: string): Promise<Ended> {
+  const ended = await start(run, host, "loop", [tap, UNDERLAY.a, UNDERLAY.b, `${VXLAN_PORT}`, `${VNI}`]);
+  await ip("-n", host.namespace, "link", "set", tap, "mtu", String(OVERLAY_MTU), "up");
+  return ended;
+}
+
+/** Starts it in host a, whose next hop is nobody. @throws as above */
+export async function startXdpLoop(run: Run, host: Host, isTunnel: boolean, parties: Parties): Promise<Ended> {
+  const args = [PORT, UNDERLAY_DEVICE];
+  if (isTunnel) {
+    const { mac } = await describe(host, UNDERLAY_DEVICE, UNDERLAY.a);
+    const macs = [mac, NOBODYS_MAC].map((text) => text.replaceAll(":", ""));
+    args.push(UNDERLAY.a, UNDERLAY.b, `${VXLAN_PORT}`, `${VNI}`, ...macs);
+  }
+  return start(run, host, "xdp-loop", args, parties);
+}
+
+async function start(
+  run: Run,
+  { namespace }: Host,
+  name: string,
+  args: readonly string[],
+  parties?: Parties,
+): Promise<Ended> {
+  const candidates = FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}/${name}.c`, import.meta.url)));
+  const source = candidates.find((path) => existsSync(path));
   if (source === undefined) throw new Error("the C loop's source is not in this installation, only in the repository");
   const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
   run.defer(() => rm(folder, { recursive: true, force: true }));
-  const program = join(folder, "loop");
+  const program = join(folder, name);
   await command("gcc", ["-O2", "-march=native", "-std=gnu11", "-Wall", "-o", program, source], COMPILE_MS, run.signal);
 
-  const [file = program, ...args] = pinned("tunnel", program, [tap, UNDERLAY.a, UNDERLAY.b, `${VXLAN_PORT}`, `${VNI}`]);
-  const child = spawnIn(run, namespace, file, args, ["ignore", "pipe", "pipe"]);
+  const [file = program, ...rest] = pinned("tunnel", program, args, parties);
+  const child = spawnIn(run, namespace, file, rest, ["ignore", "pipe", "pipe"]);
   let complaint = "";
   child.stderr?.on("data", (text: Buffer) => {
     complaint += text.toString();
@@ -37,6 +72,5 @@ export async function startLoop(run: Run, { namespace }: Host, tap: string): Pro
     child.stdout?.once("data", () => resolve());
     child.once("exit", (code) => reject(new Error(`the C loop ended with ${code}: ${complaint.trim()}`)));
   });
-  await ip("-n", namespace, "link", "set", tap, "mtu", String(OVERLAY_MTU), "up");
   return () => (child.exitCode === null ? undefined : `the C loop ended with ${child.exitCode}`);
 }

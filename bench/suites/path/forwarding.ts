@@ -7,6 +7,7 @@ import type { Daemon } from "../../daemon.js";
 import { ip } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { bridge, bridgeEntry } from "./bridge.js";
+import { startXdpLoop } from "./c-loop.js";
 import type { Contender } from "./contenders.js";
 import { udpFrame, vxlanFrame } from "./frames.js";
 import {
@@ -32,6 +33,9 @@ import { startVxlane, type VxlaneConfig } from "./vxlane.js";
 /** The sender and the forwarder: nobody reads what comes out. */
 const PARTIES = 2;
 export const NO_TUNNEL = "vxlane xdp no tunnel";
+const C_NO_TUNNEL = "C xdp no tunnel";
+/** Of contenders whose frames leave as they came. */
+const WITHOUT_TUNNEL = new Set([NO_TUNNEL, C_NO_TUNNEL]);
 /**
  * MACs behind the port and behind the tunnel. Nobody has them, so whoever counts a frame drops it at once: a container
  * that was meant would look for a socket, and that would be most of what is measured.
@@ -42,14 +46,17 @@ const FAR_MAC = "02:00:00:00:0b:0b";
 interface Forwarder {
   readonly name: string;
   readonly programs?: readonly string[];
+  /** Left out by `--quick`. */
+  readonly fullOnly?: boolean;
   /** @returns what runs, where something does */
-  build(run: Run, host: Host): Promise<Daemon | undefined>;
+  build(run: Run, host: Host): Promise<Pick<Daemon, "ended"> | undefined>;
 }
 
-function forwarding({ name, programs, build }: Forwarder): Contender {
+function forwarding({ name, programs, fullOnly, build }: Forwarder): Contender {
   return {
     name,
     programs,
+    fullOnly,
     endToEnd: false,
     tests: ["encap-64", "decap-64", "encap-64-flood", "decap-64-flood"],
     build: async (run, label) => {
@@ -122,6 +129,18 @@ const FORWARDERS: readonly Forwarder[] = [
       return startVxlane(run, host, "a", config, PARTIES);
     },
   },
+  {
+    name: "C xdp",
+    programs: ["gcc"],
+    fullOnly: true,
+    build: async (run, host) => ({ ended: await startXdpLoop(run, host, true, PARTIES) }),
+  },
+  {
+    name: C_NO_TUNNEL,
+    programs: ["gcc"],
+    fullOnly: true,
+    build: async (run, host) => ({ ended: await startXdpLoop(run, host, false, PARTIES) }),
+  },
 ];
 
 export const FORWARDING: readonly Contender[] = FORWARDERS.map(forwarding);
@@ -135,7 +154,7 @@ function forwarded(name: string, a: End, host: End, b: End): Way {
     ];
     const [from, to] = direction === "out" ? [near, far] : [far, near];
     const inner = udpFrame({ srcMac: from.mac, dstMac: to.mac, src: from.ip, dst: to.ip }, frameLen);
-    if (direction === "out" || name === NO_TUNNEL) return inner;
+    if (direction === "out" || WITHOUT_TUNNEL.has(name)) return inner;
     const outer = { srcMac: b.mac, dstMac: host.mac, src: UNDERLAY.b, dst: UNDERLAY.a };
     return vxlanFrame(outer, { port: VXLAN_PORT, vni: VNI }, inner);
   };

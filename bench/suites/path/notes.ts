@@ -5,6 +5,7 @@ export const NOTES: readonly string[] = [
   "the far side is the kernel's vxlan device, but of veth (no tunnel) and of `both ends` (vxlane there too)",
   "bridge+kernel and vxlane xdp serve a container on a veth; the others' side is their own device",
   "C loop: the loop of a sleeping udp worker in C and nothing else, for one VTEP, one frame a system call",
+  "C xdp: the loop of an xdp worker in C and nothing else, for one VTEP, with no tables and no checks; what AF_XDP forwards in this kernel",
   "ovs, C loop: the peer's veth finishes checksums and cuts segments, as on a wire; the other contenders' do not",
   "frames: one flow of one sender, counted at the receiving device, lengths without FCS; one flow keeps to one worker",
   "frames in: the far side's kernel device encapsulates them, and is often what limits",
