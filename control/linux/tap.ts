@@ -9,24 +9,17 @@ import { VIRTIO_LEN } from "../../dataplane-wasm/layout.js";
 import { formatMac, parseMac } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import {
-  AF_INET,
   ARPHRD_ETHER,
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TAP,
-  IFF_UP,
   IFF_VNET_HDR,
-  IFNAMSIZ,
   O_CLOEXEC,
   O_NONBLOCK,
   O_RDWR,
-  SIOCGIFFLAGS,
-  SIOCSIFFLAGS,
   SIOCSIFHWADDR,
   SIOCSIFMTU,
   SIOCSIFTXQLEN,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
   TUN_F_CSUM,
   TUN_F_TSO_ECN,
   TUN_F_TSO4,
@@ -40,11 +33,12 @@ import {
   TUNSETVNETHDRSZ,
 } from "./constants.js";
 import { EBUSY, SyscallError } from "./errno.js";
-import { check, close, ioctl, ioctlNumber, lastErrno, open, socket } from "./libc.js";
+import { interfaceRequest, setNumber, takeUp, withSocket } from "./interface-ioctl.js";
+import { check, close, ioctl, ioctlNumber, lastErrno, open } from "./libc.js";
 import { findLink, getLink, type Link, readTxDropped } from "./links.js";
 import { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 import { inNamespace } from "./netns.js";
-import { IFREQ_FLAGS, IFREQ_HWADDR, IFREQ_HWADDR_FAMILY, IFREQ_MTU, IFREQ_NAME, IFREQ_SIZE } from "./structs.js";
+import { IFREQ_FLAGS, IFREQ_HWADDR, IFREQ_HWADDR_FAMILY, IFREQ_SIZE } from "./structs.js";
 
 /* From linux/if_link.h: attributes of a link of kind `tun` */
 
@@ -150,7 +144,7 @@ export class Tap {
   setMtu(mtu: number): void {
     // The name may have changed since.
     const { name } = getLink(this.#netlink, this.index);
-    inNamespace(this.#netns, () => withSocket((fd) => setMtu(fd, name, mtu)));
+    inNamespace(this.#netns, () => withSocket((fd) => setNumber(fd, name, SIOCSIFMTU, mtu, "SIOCSIFMTU")));
   }
 
   /** Closes every queue; a device that is not persistent is gone then. Take the queues away from the workers first. */
@@ -267,42 +261,9 @@ function setUp({ name, mac, mtu }: TapOptions): void {
       request.set(bytes, IFREQ_HWADDR);
       check(ioctl(fd, SIOCSIFHWADDR, request), `SIOCSIFHWADDR ${name} ${formatMac(bytes)}`);
     }
-    setMtu(fd, name, mtu);
-    setQueueLength(fd, name);
-
-    const flagsRequest = interfaceRequest(name);
-    check(ioctl(fd, SIOCGIFFLAGS, flagsRequest), `SIOCGIFFLAGS ${name}`);
-    flagsRequest.writeUInt16LE(flagsRequest.readUInt16LE(IFREQ_FLAGS) | IFF_UP, IFREQ_FLAGS);
-    check(ioctl(fd, SIOCSIFFLAGS, flagsRequest), `SIOCSIFFLAGS ${name} up`);
+    setNumber(fd, name, SIOCSIFMTU, mtu, "SIOCSIFMTU");
+    // The kernel makes room for 500 frames, which a burst of TCP fills before a worker gets the CPU.
+    setNumber(fd, name, SIOCSIFTXQLEN, QUEUE_LENGTH, "SIOCSIFTXQLEN");
+    takeUp(fd, name);
   });
-}
-
-function setMtu(fd: number, name: string, mtu: number): void {
-  const request = interfaceRequest(name);
-  request.writeInt32LE(mtu, IFREQ_MTU);
-  check(ioctl(fd, SIOCSIFMTU, request), `SIOCSIFMTU ${name} ${mtu}`);
-}
-
-/** Any socket takes the ioctls of interfaces. */
-/** The kernel makes room for 500 frames, which a burst of TCP fills before a worker gets the CPU. */
-function setQueueLength(fd: number, name: string): void {
-  const request = interfaceRequest(name);
-  request.writeInt32LE(QUEUE_LENGTH, IFREQ_MTU); // ifr_qlen lies where ifr_mtu does
-  check(ioctl(fd, SIOCSIFTXQLEN, request), `SIOCSIFTXQLEN ${name} ${QUEUE_LENGTH}`);
-}
-
-function withSocket(use: (fd: number) => void): void {
-  const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-function interfaceRequest(name: string): Buffer {
-  const request = Buffer.alloc(IFREQ_SIZE);
-  if (Buffer.byteLength(name) >= IFNAMSIZ) throw new VxlaneError("ERR_HOST_INTERFACE", `${name} is over 15 bytes long`);
-  request.write(name, IFREQ_NAME);
-  return request;
 }

@@ -16,33 +16,28 @@ import {
   loadProgram,
 } from "./bpf.js";
 import {
-  AF_INET,
   AF_INET6,
   IFF_LOOPBACK,
   IFF_MULTI_QUEUE,
   IFF_NO_PI,
   IFF_TAP,
-  IFF_UP,
   IFF_VNET_HDR,
   O_CLOEXEC,
   O_NONBLOCK,
   O_RDWR,
-  SIOCGIFFLAGS,
-  SIOCSIFFLAGS,
   SIOCSIFMTU,
   SIOCSIFTXQLEN,
-  SOCK_CLOEXEC,
-  SOCK_DGRAM,
   TUNSETIFF,
   TUNSETOFFLOAD,
   TUNSETVNETHDRSZ,
 } from "./constants.js";
 import { EBUSY, EINVAL, SyscallError } from "./errno.js";
-import { check, close, ioctl, ioctlNumber, lastErrno, open, socket } from "./libc.js";
+import { interfaceRequest, setNumber, takeUp, withSocket } from "./interface-ioctl.js";
+import { check, close, ioctl, ioctlNumber, lastErrno, open } from "./libc.js";
 import { findLink, type Link, readTxDropped } from "./links.js";
 import { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 import { familyOf } from "./sockaddr.js";
-import { IFREQ_FLAGS, IFREQ_MTU, IFREQ_NAME, IFREQ_SIZE } from "./structs.js";
+import { IFREQ_FLAGS } from "./structs.js";
 import { onlyReceived, sendOut, steerByPort, takeDatagrams } from "./tunnel-programs.js";
 
 /* From linux/if_tun.h */
@@ -127,7 +122,7 @@ export class TunnelTap {
 
   /** Takes the device up again that somebody has taken down. @throws SyscallError ENODEV if it was deleted */
   takeUp(): void {
-    takeUp(this.name);
+    withSocket((fd) => takeUp(fd, this.name));
   }
 
   /** Datagrams that found a queue full, since the device exists (`underlay_lost`). 0 if it was deleted. */
@@ -163,11 +158,13 @@ export function openTunnelTap(options: TunnelTapOptions): TunnelTap {
     while (fds.length < options.queues) fds.push(openQueue(name, IFF_MULTI_QUEUE));
     if (options.offloads) for (const fd of fds) setOffloads(fd);
     if (options.queues > 1) steer(fds[0], familyOf(options.local) === AF_INET6);
-    setNumber(name, SIOCSIFMTU, MTU, "SIOCSIFMTU");
-    setNumber(name, SIOCSIFTXQLEN, QUEUE_LENGTH, "SIOCSIFTXQLEN");
+    withSocket((fd) => {
+      setNumber(fd, name, SIOCSIFMTU, MTU, "SIOCSIFMTU");
+      setNumber(fd, name, SIOCSIFTXQLEN, QUEUE_LENGTH, "SIOCSIFTXQLEN");
+    });
     // The programs first, so that the host has never sent anything here.
     const tap = new TunnelTap(name, options, fds, netlink);
-    takeUp(name);
+    withSocket((fd) => takeUp(fd, name));
     return tap;
   } catch (error) {
     for (const fd of fds) close(fd);
@@ -254,36 +251,4 @@ function explain(error: unknown): unknown {
 
 function tooOld(version: string, what: string): string {
   return `underlay.driver: tap needs Linux ${version} or later (${what}), this is ${release()}: use driver: udp, or auto`;
-}
-
-function takeUp(name: string): void {
-  withSocket((fd) => {
-    const request = interfaceRequest(name);
-    check(ioctl(fd, SIOCGIFFLAGS, request), `SIOCGIFFLAGS ${name}`);
-    request.writeUInt16LE(request.readUInt16LE(IFREQ_FLAGS) | IFF_UP, IFREQ_FLAGS);
-    check(ioctl(fd, SIOCSIFFLAGS, request), `SIOCSIFFLAGS ${name} up`);
-  });
-}
-
-function setNumber(name: string, request: number, value: number, call: string): void {
-  withSocket((fd) => {
-    const argument = interfaceRequest(name);
-    argument.writeInt32LE(value, IFREQ_MTU); // ifr_qlen lies where ifr_mtu does
-    check(ioctl(fd, request, argument), `${call} ${name} ${value}`);
-  });
-}
-
-function withSocket(use: (fd: number) => void): void {
-  const fd = check(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket AF_INET");
-  try {
-    use(fd);
-  } finally {
-    close(fd);
-  }
-}
-
-function interfaceRequest(name: string): Buffer {
-  const request = Buffer.alloc(IFREQ_SIZE);
-  request.write(name, IFREQ_NAME);
-  return request;
 }
