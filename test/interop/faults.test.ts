@@ -217,9 +217,14 @@ test("a TAP that cannot be made again is a port that is down, until it can", asy
   const [a, b] = await twoHosts(await createLab());
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
-  // In one breath, so that the daemon cannot be faster.
+  // The daemon stands still meanwhile, or it would make its TAP again before the name is taken.
   await a.ns.ip("link add taken type veth peer name taken-peer");
-  await a.ns.run("ip", ["-batch", "-"], { input: `link delete ${ours.device}\nlink set taken name ${ours.device}\n` });
+  ours.daemon.process.child.kill("SIGSTOP");
+  try {
+    await a.ns.ip(`link delete ${ours.device}`, `link set taken name ${ours.device}`);
+  } finally {
+    ours.daemon.process.child.kill("SIGCONT");
+  }
   await expectProblem(ours.daemon, "port_gone");
   expect(await portState(ours)).toBe("deleted");
   await a.ns.ip(`link delete ${ours.device}`);
