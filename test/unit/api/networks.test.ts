@@ -1,11 +1,10 @@
-// Networks, their ports and their flood lists, changed while they are there.
+// Networks that come, change and go while others forward: whole or not at all.
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { SyscallError } from "../../../control/linux/index.js";
 import { Drop } from "../../../dataplane-wasm/drop.js";
 import * as L from "../../../dataplane-wasm/layout.js";
-import { BROADCAST, frame, receiveFrom, sendInto, setWorker } from "../tables/fixture.js";
+import { BROADCAST, frame, receiveFrom, sendInto } from "../tables/fixture.js";
 import { Api, DEFAULT_MTU } from "./fixture.js";
 
 const [OURS, THEIRS] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
@@ -203,135 +202,4 @@ describe("a failure half way", () => {
     }
     expect(api.fixture.tables.counters.network(1, L.COUNTER_DROPS + Drop.EncapFloodNone * 8)).toBe(0);
   });
-});
-
-describe("ports", () => {
-  beforeEach(async () => {
-    await api.put(BLUE, { name: "blue", mtu: 1400 });
-  });
-
-  it("come, are the same when put again, and go with their interface", async () => {
-    const before = api.state();
-    expect(await api.put(`${BLUE}/ports/p`, { mac: OURS, queues: 1 })).toMatchObject({ status: 201 });
-    expect(api.devices.open.get("p")).toMatchObject({ mac: OURS, queues: 1, mtu: 1400 });
-    expect((await api.put(`${BLUE}/ports/p`, { mac: OURS, queues: 1 })).body).toEqual({ result: "unchanged" });
-    expect((await api.get(`${BLUE}/ports`)).body).toEqual([
-      { name: "p", driver: "tap", queues: 1, mac: OURS, persistent: false, status: { state: "up", queues: 1 } },
-    ]);
-    expect((await api.get(`${BLUE}/ports/p`)).body).toMatchObject({ name: "p", mac: OURS });
-    expect((await api.delete(`${BLUE}/ports/p`)).status).toBe(204);
-    expect(api.devices.open.size).toBe(0);
-    expect((await api.delete(`${BLUE}/ports/p`)).status).toBe(404);
-    expect(api.state()).toEqual(before);
-  });
-
-  it("are added without the ones that are there noticing", async () => {
-    await api.put(`${BLUE}/ports/a`, { mac: OURS });
-    const a = api.fixture.tables.ports.find("a")?.id ?? 0;
-    await api.put(`${BLUE}/ports/b`, { mac: THEIRS });
-    const before = api.fixture.ports.sent.length;
-    sendInto(api.fixture, a, frame(OURS, THEIRS));
-    expect(api.fixture.ports.sent).toHaveLength(before + 1);
-    await api.delete(`${BLUE}/ports/b`);
-    expect(api.devices.open.has("a")).toBe(true);
-  });
-
-  it.each([
-    ["another mac", { mac: THEIRS }],
-    ["other queues", { mac: OURS, queues: 1 }],
-    ["another persistence", { mac: OURS, persistent: true }],
-  ])("with %s are a conflict", async (_, body) => {
-    await api.put(`${BLUE}/ports/a`, { mac: OURS });
-    const before = api.state();
-    expect(await api.put(`${BLUE}/ports/a`, body)).toMatchObject({ status: 409, body: { code: "ERR_CONFLICT" } });
-    expect(api.state()).toEqual(before);
-  });
-
-  it("whose name, MAC or network is another's are refused, and nothing stays", async () => {
-    await api.put("/v1/networks/200", { ports: [{ name: "b" }] });
-    await api.put(`${BLUE}/ports/a`, { mac: OURS });
-    await api.put(`${BLUE}/fdb/${THEIRS}`, { vtep: "10.0.0.2" });
-    const before = api.state();
-    expect((await api.put(`${BLUE}/ports/b`)).status).toBe(409);
-    expect((await api.put(`${BLUE}/ports/c`, { mac: OURS })).status).toBe(409);
-    expect((await api.put(`${BLUE}/ports/c`, { mac: THEIRS })).status).toBe(409);
-    expect((await api.put("/v1/networks/300/ports/c")).status).toBe(404);
-    expect((await api.put(`${BLUE}/ports/under0`)).status).toBe(422);
-    expect((await api.get(`${BLUE}/ports/b`)).body.detail).toBe("network 100 has no port b; network 200 has");
-    expect(api.state()).toEqual(before);
-  });
-});
-
-describe("flood lists", () => {
-  it("grow and shrink by one VTEP", async () => {
-    await api.put(BLUE, { flood: headend("10.0.0.2") });
-    const before = api.state();
-    expect(await api.put(`${BLUE}/vteps/10.0.0.3`, {})).toMatchObject({ status: 201, body: { result: "created" } });
-    expect(await api.put(`${BLUE}/vteps/10.0.0.3`)).toMatchObject({ status: 200, body: { result: "unchanged" } });
-    expect((await api.get(`${BLUE}/vteps`)).body).toEqual([{ address: "10.0.0.2" }, { address: "10.0.0.3" }]);
-    expect((await api.get(`${BLUE}/vteps/10.0.0.3`)).body).toEqual({ address: "10.0.0.3" });
-    expect((await api.delete(`${BLUE}/vteps/10.0.0.3`)).status).toBe(204);
-    expect((await api.delete(`${BLUE}/vteps/10.0.0.3`)).status).toBe(404);
-    expect((await api.get(`${BLUE}/vteps/10.0.0.3`)).status).toBe(404);
-    expect(api.state()).toEqual(before);
-  });
-
-  it("belong to networks that flood by headend", async () => {
-    await api.put(BLUE);
-    expect(await api.put(`${BLUE}/vteps/10.0.0.3`)).toMatchObject({ status: 409, body: { code: "ERR_CONFLICT" } });
-    expect((await api.delete(`${BLUE}/vteps/10.0.0.3`)).status).toBe(409);
-    expect((await api.get(`${BLUE}/vteps`)).body).toEqual([]);
-  });
-
-  it("take no VTEP that cannot be one", async () => {
-    await api.put(BLUE, { flood: headend() });
-    for (const [address, code] of [
-      ["10.0.0.1", "ERR_CONFIG_REFERENCE"], // this VTEP itself
-      ["fd00::1", "ERR_CONFIG_REFERENCE"], // of the other family
-    ]) {
-      expect(await api.put(`${BLUE}/vteps/${address}`)).toMatchObject({
-        status: 422,
-        body: { code, problems: [{ path: "address" }] },
-      });
-    }
-  });
-});
-
-it("changes that are asked for at once happen one after the other", async () => {
-  const names = Array.from({ length: 12 }, (_, n) => `p${n}`);
-  await api.put(BLUE, { flood: headend() });
-  const answers = await Promise.all([
-    ...names.map((name) => api.put(`${BLUE}/ports/${name}`)),
-    ...names.map((name) => api.delete(`${BLUE}/ports/${name}`)),
-    ...names.map((_, n) => api.put(`${BLUE}/vteps/10.0.1.${n}`)),
-  ]);
-  expect(answers.map(({ status }) => status)).toEqual([
-    ...names.map(() => 201),
-    ...names.map(() => 204),
-    ...names.map(() => 201),
-  ]);
-  expect((await api.get(`${BLUE}/vteps`)).body).toHaveLength(12);
-  expect(api.devices.open.size).toBe(0);
-});
-
-it("a change waits until what the one before it took away is gone", async () => {
-  await api.put(BLUE, { ports: [{ name: "a" }] });
-  setWorker(api.fixture, "running");
-  const answers = Promise.all([api.delete(BLUE), api.put(BLUE, { ports: [{ name: "a" }] })]);
-  await sleep(30);
-  expect(api.devices.open.size, "a worker may still hold it").toBe(1);
-  setWorker(api.fixture, "asleep");
-  expect((await answers).map(({ status }) => status)).toEqual([204, 201]);
-});
-
-it("a daemon that stops finishes what was begun, and refuses the rest", async () => {
-  await api.put(BLUE);
-  const port = { name: "a", driver: "tap", queues: 1, persistent: false } as const;
-  const begun = api.changes.putPort(100, port);
-  await Promise.resolve();
-  const [late, stopped] = [api.changes.removeNetwork(100), api.changes.stop()];
-  expect(await begun).toBe("created");
-  await expect(late).rejects.toMatchObject({ code: "ERR_NO_DAEMON" });
-  await stopped;
-  expect(await api.put(BLUE)).toMatchObject({ status: 503, body: { code: "ERR_NO_DAEMON" } });
 });
