@@ -45,12 +45,8 @@ export function checkXdpInterface(
 
 function checkMtu({ name, mtu }: HostInterface, path: Path, problems: Problems): void {
   if (mtu <= XDP_MTU_MAX) return;
-  problems.error(
-    "ERR_HOST_MTU",
-    path,
-    `: ${name} has an MTU of ${mtu}, and the xdp driver takes up to ${XDP_MTU_MAX}`,
-    {
-      allowed: `an MTU up to ${XDP_MTU_MAX}, or another driver`,
-    },
-  );
+  problems.error("ERR_HOST_MTU", path, `is too large: ${mtu}, and the xdp driver takes up to ${XDP_MTU_MAX}`, {
+    value: `the MTU of ${name}`,
+    allowed: `an MTU up to ${XDP_MTU_MAX}, or another driver`,
+  });
 }

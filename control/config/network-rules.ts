@@ -37,6 +37,7 @@ export function checkNetwork(network: Draft, context: NetworkContext, problems: 
   checkMacs(network, problems);
   checkEntries(network, context, problems);
   checkQueues(network, context, problems);
+  checkXdpPorts(network, problems);
 }
 
 /** The flood list's VTEPs that can be used; says what is wrong with the others. */
@@ -222,6 +223,21 @@ function checkQueues(network: Draft, { workers }: NetworkContext, problems: Prob
     const queues = port.get("queues");
     if (workers === undefined || (queues.whole() ?? 0) <= workers) continue;
     problems.warn("ERR_CONFIG_REFERENCE", queues.path, `is more than the ${workers} workers; a worker reads one queue`);
+  }
+}
+
+/** The xdp driver makes no interface: what it would be made with cannot be asked for. */
+function checkXdpPorts(network: Draft, problems: Problems): void {
+  for (const port of network.get("ports").items()) {
+    if (port.get("driver").value !== "xdp") continue;
+    const asked = [port.get("mac"), port.get("persistent"), port.get("queues")];
+    for (const key of asked) {
+      if (!key.present || key.value === false || key.value === "auto") continue;
+      problems.error("ERR_CONFIG_REFERENCE", key.path, "is not for an xdp port, which takes its interface as it is", {
+        of: "key",
+        allowed: "no mac, persistent or queues with driver: xdp",
+      });
+    }
   }
 }
 

@@ -23,6 +23,7 @@ export function checkRules(config: Draft, problems: Problems): void {
     portOwner: new Map(),
   };
   checkSourcePorts(config.get("sourcePorts"), problems);
+  checkChecksum(config.get("underlay").get("checksum"), local, problems);
   const networks = config.get("networks").items();
   checkVnis(networks, problems);
   checkNetworkNames(networks, problems);
@@ -39,6 +40,16 @@ function checkSourcePorts(ports: Draft, problems: Problems): void {
     allowed: "min up to max, both inclusive",
     suggestion: `{ min: ${max}, max: ${min} }`,
   });
+}
+
+/** RFC 8200 section 8.1: over IPv6, UDP has a checksum. */
+function checkChecksum(checksum: Draft, local: string | undefined, problems: Problems): void {
+  if (checksum.value !== "off" || local === undefined || !local.includes(":")) return;
+  problems.warn(
+    "ERR_CONFIG_REFERENCE",
+    checksum.path,
+    "is for IPv4: over IPv6 the outer UDP checksum is always written",
+  );
 }
 
 function checkVnis(networks: readonly Draft[], problems: Problems): void {

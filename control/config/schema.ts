@@ -93,7 +93,7 @@ const None = map({ mode: { const: "none", description: "not to other VTEPs" } },
 
 const Port = map(
   {
-    name: text("interface-name", "of the interface that is made"),
+    name: text("interface-name", "of the interface: tap makes it, xdp attaches to it"),
     driver: word(
       ["tap", "xdp"],
       "how frames come and go: a TAP device that vxlane makes, or AF_XDP on an interface that is there",
@@ -155,11 +155,11 @@ const Underlay = map(
   {
     driver: word(
       ["udp", "tap", "xdp", "auto"],
-      "how VXLAN packets come and go: sockets, or a TAP with tunnel GSO; auto takes the best that works",
+      "how VXLAN packets come and go: sockets, a TAP with tunnel GSO, AF_XDP; auto: tap where it works, else udp",
     ),
     interface: text(
       "interface-name",
-      "joins the groups; needed for multicast; of tap, default: the one that has the local address",
+      "joins the groups; needed for multicast; tap and xdp use it, default: the one that has the local address",
     ),
     checksum: word(["auto", "on", "off"], "outer UDP checksum; auto: on where segmentation or IPv6 needs it"),
   },

@@ -124,6 +124,7 @@ describe("warnings", () => {
       network('fdb: [ { mac: "02:00:00:00:00:02", vtep: 10.98.0.2 } ], allow: [10.99.0.0/24]'),
       "networks[0].fdb[0].vtep",
     ],
+    ["no checksum over IPv6", "local: fd00::1\nunderlay: { checksum: off }\n", "underlay.checksum"],
     ["host bits in a prefix", network("allow: [10.99.0.7/24]"), "networks[0].allow[0]"],
     ["the whole Internet", network("allow: [0.0.0.0/0]"), "networks[0].allow[0]"],
     ["a prefix twice", network("allow: [10.99.0.0/24, 10.99.0.0/24]"), "networks[0].allow[1]"],
@@ -140,6 +141,11 @@ describe("warnings", () => {
     ],
   ])("%s", (_, text, path) => {
     expect(readConfig(text).warnings.map((warning) => warning.path)).toEqual([path]);
+  });
+
+  test("none for an xdp port that asks for nothing", () => {
+    const text = network("ports: [ { name: veth0, driver: xdp, queues: auto, persistent: false } ]");
+    expect(readConfig(text).warnings).toEqual([]);
   });
 
   test("none for the boundary values", () => {

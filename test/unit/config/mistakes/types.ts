@@ -1,6 +1,6 @@
 // Values of a wrong type or kind.
 
-import { type Mistake, network, PORT, port, top, VNI } from "./mistake.js";
+import { type Mistake, network, PORT, port, reference, top, VNI } from "./mistake.js";
 
 export const types: readonly Mistake[] = [
   { what: "nothing after local", text: "local:\n", path: "local", allowed: "unicast" },
@@ -35,6 +35,26 @@ export const types: readonly Mistake[] = [
   },
   { what: "underlay driver", text: top("underlay: { driver: udpp }"), path: "underlay.driver", suggestion: "udp" },
   { what: "port driver", text: port("driver: tpa"), path: `${PORT}.driver`, suggestion: "tap" },
+  {
+    what: "an xdp port with a mac",
+    text: port('driver: xdp, mac: "02:00:00:00:00:01"'),
+    path: `${PORT}.mac`,
+    code: reference,
+    allowed: "no mac",
+  },
+  {
+    what: "an xdp port with queues",
+    text: port("driver: xdp, queues: 2"),
+    path: `${PORT}.queues`,
+    code: reference,
+    allowed: "queues",
+  },
+  {
+    what: "an xdp port that stays",
+    text: port("driver: xdp, persistent: true"),
+    path: `${PORT}.persistent`,
+    code: reference,
+  },
   { what: "offloads true", text: top("offloads: true"), path: "offloads", value: "true", allowed: "auto" },
   { what: "offloads misspelt", text: top("offloads: of"), path: "offloads", suggestion: "off" },
   { what: "innerVlan", text: network("innerVlan: kep"), path: "networks[0].innerVlan", suggestion: "keep" },
