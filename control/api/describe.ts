@@ -33,9 +33,10 @@ export function describePort(running: Running, port: Port) {
   return { ...writtenPort(running, port), status };
 }
 
-/** What a PUT would write to change nothing. */
+/** What a PUT would write to change nothing. An xdp port has no MAC of ours. */
 export function writtenPort({ ports }: Running, { name, mac }: Port) {
-  return { ...ports.find(name)?.config, name, mac: formatMac(mac) };
+  const config = ports.find(name)?.config;
+  return { ...config, name, ...(config?.driver === "xdp" ? {} : { mac: formatMac(mac) }) };
 }
 
 /** What a PUT would write to change nothing, but for the static entries, which have paths of their own. */

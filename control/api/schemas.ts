@@ -109,10 +109,10 @@ const PortStatus = map(
 export const PortAnswer = map(
   {
     ...Port.properties,
-    mac: { ...Port.properties.mac, description: "of the interface" },
+    mac: { ...Port.properties.mac, description: "of the interface; xdp: absent, it is the owner's" },
     status: readOnly(PortStatus),
   },
-  ["name", "mac", "status"],
+  ["name", "status"],
 );
 export const NetworkAnswer = map(
   {

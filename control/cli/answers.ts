@@ -92,7 +92,8 @@ export interface PortAnswer {
   readonly name: string;
   readonly driver: string;
   readonly queues: "auto" | number;
-  readonly mac: string;
+  /** Absent: the interface is not vxlane's (xdp). */
+  readonly mac?: string;
   readonly persistent: boolean;
   readonly status: {
     /** up, down or deleted. */

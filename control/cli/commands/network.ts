@@ -9,6 +9,7 @@ import { addDaemonOptions, collect, type DaemonOptions } from "../options.js";
 import { print, printList } from "../output.js";
 import { facts, table } from "../table.js";
 import { type NetworkOptions, readBody } from "./network-body.js";
+import { PORT_HEADING, portRow } from "./port.js";
 
 export function addNetwork(program: Command): void {
   const network = program.command("network").description("show and change networks");
@@ -100,16 +101,8 @@ async function show(vni: string, options: DaemonOptions): Promise<void> {
       ["inner VLAN", network.innerVlan],
       ["fdb", `${network.fdb.learned} learned, ${network.fdb.static} static`],
     ];
-    const ports = network.ports.map(({ name, status, driver, queues, mac, persistent }) => [
-      name,
-      status.state,
-      driver,
-      String(queues),
-      mac,
-      persistent ? "yes" : "no",
-    ]);
-    const heading = ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
-    return `${facts(rows)}${ports.length === 0 ? "" : `\n${table(heading, ports)}`}`;
+    const ports = network.ports.map(portRow);
+    return `${facts(rows)}${ports.length === 0 ? "" : `\n${table(PORT_HEADING, ports)}`}`;
   });
 }
 

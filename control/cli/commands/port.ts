@@ -1,6 +1,6 @@
 // vxlane port: the interfaces that frames of a network come from and go to.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { NetworkAnswer, PortAnswer } from "../answers.js";
 import { read, readNetwork, readNumber } from "../arguments.js";
 import { add, portSubject, remove } from "../change.js";
@@ -13,6 +13,7 @@ import { facts } from "../table.js";
 const QUEUES_MAX = 64;
 
 interface AddOptions extends DaemonOptions {
+  readonly driver?: "tap" | "xdp";
   readonly queues?: string;
   readonly mac?: string;
   readonly persistent?: true;
@@ -32,9 +33,15 @@ export function addPort(program: Command): void {
   addDaemonOptions(
     port
       .command("add")
-      .description("add a port to a network: a TAP interface, which is made and set up")
+      .description("add a port to a network: a TAP interface, which is made, or one that is there")
       .argument("<vni>", "the network's VNI or name")
       .argument("<name>", "the interface, at most 15 bytes")
+      .addOption(
+        new Option(
+          "--driver <driver>",
+          "tap: the interface is made and set up; xdp: it is there, and AF_XDP attaches to it (default: tap)",
+        ).choices(["tap", "xdp"]),
+      )
       .option("--queues <count>", "of the interface: a number, or auto: one a worker (default)")
       .option("--mac <hex>", "of the interface (default: the kernel's choice)")
       .option("--persistent", "the interface stays when vxlane stops"),
@@ -45,8 +52,10 @@ export function addPort(program: Command): void {
 Examples:
   vxlane port add 100 blue0
   vxlane port add blue blue1 --mac 02:00:00:00:00:01 --queues 2
+  vxlane port add blue veth0 --driver xdp
 
-The interface is the host's: give it an address, or put it into a bridge.
+A TAP is the host's: give it an address, or put it into a bridge. An xdp port
+keeps its MAC, addresses and MTU: no --mac, --queues or --persistent.
 Exits with 5 if the network has this port already.`,
     )
     .action(addOne);
@@ -62,16 +71,13 @@ Exits with 5 if the network has this port already.`,
 async function list(network: string | undefined, options: DaemonOptions): Promise<void> {
   const api = await Api.of(options);
   const ports = network === undefined ? allPorts(api) : portsOf(api, await readNetwork(api, network));
-  const heading = ["VNI", "PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"];
-  await printList(ports, options.json, heading, ({ vni, name, status, driver, queues, mac, persistent }) => [
-    String(vni),
-    name,
-    status.state,
-    driver,
-    String(queues),
-    mac,
-    persistent ? "yes" : "no",
-  ]);
+  await printList(ports, options.json, ["VNI", ...PORT_HEADING], (port) => [String(port.vni), ...portRow(port)]);
+}
+
+export const PORT_HEADING = ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"] as const;
+
+export function portRow({ name, status, driver, queues, mac, persistent }: PortAnswer): string[] {
+  return [name, status.state, driver, String(queues), mac ?? "-", persistent ? "yes" : "no"];
 }
 
 interface ListedPort extends PortAnswer {
@@ -102,7 +108,7 @@ async function showOne(network: string, nameText: string, options: DaemonOptions
       ["state", status.state],
       ["driver", driver],
       ["queues", queues],
-      ["mac", mac],
+      ["mac", mac ?? "-"],
       ["persistent", persistent ? "yes" : "no"],
     ]),
   );
@@ -110,8 +116,9 @@ async function showOne(network: string, nameText: string, options: DaemonOptions
 
 async function addOne(network: string, nameText: string, options: AddOptions): Promise<void> {
   const name = await read("interface-name", nameText, "NAME");
-  const { queues, mac, persistent } = options;
+  const { driver, queues, mac, persistent } = options;
   const body = {
+    ...(driver === undefined ? {} : { driver }),
     ...(queues === undefined
       ? {}
       : { queues: queues === "auto" ? "auto" : readNumber(queues, "--queues", 1, QUEUES_MAX) }),

@@ -53,6 +53,7 @@ const bodies: [string, string, unknown][] = [
     `${network}/ports/blue0`,
     { queues: 2, mac: MAC, persistent: true },
   ],
+  ["port add 100 blue0 --driver xdp", `${network}/ports/blue0`, { driver: "xdp" }],
   ["port add 100 blue0 --queues auto", `${network}/ports/blue0`, { queues: "auto" }],
   ["vtep add 100 10.99.0.2", `${network}/vteps/10.99.0.2`, {}],
   ["vtep add blue fd99:0::2", `${network}/vteps/fd99::2`, {}],
