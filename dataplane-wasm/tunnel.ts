@@ -92,7 +92,8 @@ export function sendTunnel(worker: u32, at: u32, index: u32, vtep: u32, record: 
   const isIpv6 = (load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) !== 0;
   const type =
     ((<u32>virtio0 >> GSO_TYPE_SHIFT) & 0xff) | (isIpv6 ? VIRTIO_GSO_UDP_TUNNEL_IPV6 : VIRTIO_GSO_UDP_TUNNEL_IPV4);
-  const innerHdrLen = <u32>(virtio0 >> HDR_LEN_SHIFT) & 0xffff;
+  // Not what the port says: a host counts all that lies in one piece, data too, and the sender goes by the length.
+  const innerHdrLen = <u32>input.segmentHeaders;
   output.virtio0 =
     <u64>(flags | (type << GSO_TYPE_SHIFT)) |
     ((<u64>(innerHdrLen + headerLen)) << HDR_LEN_SHIFT) |

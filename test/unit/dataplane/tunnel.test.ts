@@ -54,6 +54,17 @@ describe.each(UNDERLAYS)("encap with tunnel GSO, over %s", (_name, fields) => {
     expect(engine.view.getUint32(engine.output(0) + L.DESC_PAYLOAD_PTR, true)).toBe(at);
   });
 
+  it("says how long the headers are, though the port calls data of the first piece headers", async () => {
+    const pair = await Pair.create(world());
+    const honest = plainSuper(HOST_FAR, HOST_A, 10_000, 1000);
+    const linear = { ...honest, virtio: { ...honest.virtio, hdrLen: 256 } };
+    pair.encap([input(honest), input(linear)]);
+    const { engine } = pair;
+    const headers = [0, 1].map((n) => engine.view.getUint16(engine.output(n) + L.DESC_VIRTIO + L.VIRTIO_HDR_LEN, true));
+    expect(headers[1]).toBe(headers[0]);
+    pair.settle();
+  });
+
   it("counts a super-frame that could not be sent as its segments", async () => {
     const pair = await Pair.create(world());
     const [large, small] = [plainSuper(HOST_FAR, HOST_A, 10_000, 1000), plainSuper(HOST_FAR, HOST_A, 1000, 1400)];
