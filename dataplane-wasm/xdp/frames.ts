@@ -2,13 +2,13 @@
 // its owner's byte says where it went: into a batch, or to a socket (its rings or the kernel). Both are changed in the same call as the
 // ring, so that whatever ends a worker between two calls leaves the truth behind.
 
-import { PAGE } from "../layout/maxima";
 import {
   UMEM_SIZE,
   XSK,
   XSK_FRAME_SHIFT,
   XSK_FREE,
   XSK_FREE_COUNT,
+  XSK_MESSAGE,
   XSK_OWNER_BATCH,
   XSK_OWNER_FREE,
   XSK_OWNERS,
@@ -81,9 +81,9 @@ export function recoverFrames(state: usize): void {
   }
 }
 
-/** All frames are free, of 1 << shift bytes each. No socket may be open. */
+/** All frames are free, of 1 << shift bytes each. No socket may be open. The worker's message stays as its driver has written it. */
 export function initialiseFrames(state: usize, shift: u32): void {
-  memory.fill(state, 0, PAGE);
+  memory.fill(state, 0, XSK_MESSAGE);
   store<u32>(state, shift, XSK_FRAME_SHIFT);
   recoverFrames(state);
 }
