@@ -3,7 +3,7 @@
 // copied into a free frame.
 //
 // What this ring cannot send is left for the driver's other way (SEND_ELSEWHERE): frames to a VTEP whose next hop is unknown, and
-// super-frames and chains to a port, which only the kernel could cut.
+// super-frames and chains to a port, which only the kernel could cut, with all that comes behind them.
 
 import { Descriptor, inputAt, outputAt } from "../descriptor";
 import {
@@ -46,7 +46,11 @@ export function xskSend(worker: u32, slot: u32, first: u32, count: u32): u32 {
   const end = first + count;
   let elsewhere: u32 = 0;
   if (atomic.load<u32>(socket + XSK_SOCKET_STATE) !== XSK_SOCKET_OPEN) {
-    for (let n = first; n < end; n++) outputAt(worker, n).drop = <u8>SEND_ELSEWHERE;
+    for (let n = first; n < end; n++) {
+      const output = outputAt(worker, n);
+      // A member of a chain may have left with a head of an earlier call.
+      if (!(output.flags & DESC_FLAG_CHAINED)) output.drop = <u8>SEND_ELSEWHERE;
+    }
     return count;
   }
   reap(socket, state);
@@ -61,7 +65,8 @@ export function xskSend(worker: u32, slot: u32, first: u32, count: u32): u32 {
     if (output.flags & DESC_FLAG_CHAINED) continue;
     const headerLen = output.headerLen;
     const length = headerLen + output.payloadLen;
-    if (!fitsRing(output)) {
+    // What goes to a port may be of the flow of a super-frame in front of it, which the ring would overtake.
+    if (!fitsRing(output) || (elsewhere !== 0 && headerLen === 0)) {
       output.drop = <u8>SEND_ELSEWHERE;
       elsewhere++;
     } else if (length > lenMax) {

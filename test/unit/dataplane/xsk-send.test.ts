@@ -1,0 +1,102 @@
+// The sending half of an AF_XDP socket, with rings in memory that no kernel looks at: what goes into the ring, what is left for the
+// driver's other way, and in which order.
+
+import { beforeEach, expect, it } from "vitest";
+import { type Dataplane, instantiateDataplane } from "../../../control/dataplane.js";
+import { outputPtr } from "../../../control/drivers/io-tables.js";
+import { PacketSender } from "../../../control/drivers/packet-send.js";
+import { createMemory, type SharedMemory } from "../../../control/memory.js";
+import * as L from "../../../dataplane-wasm/layout.js";
+import { dataplaneModule } from "../../support/engine.js";
+
+const WORKER = 1;
+const SLOT = 2;
+const FRAME_SHIFT = 11;
+const FRAME_LEN = 100;
+const STATE = L.XSK + WORKER * L.XSK_SIZE + L.XSK_STATE;
+const SOCKET = STATE + L.XSK_SOCKETS + SLOT * L.XSK_SOCKET_SIZE;
+const RINGS = L.XSK + WORKER * L.XSK_SIZE + L.XSK_RINGS + SLOT * L.XSK_SOCKET_RINGS_SIZE;
+const RING_ROOM = 16_384;
+const SUPER = L.VIRTIO_FLAG_NEEDS_CSUM | (L.VIRTIO_GSO_TCPV4 << 8);
+
+let memory: SharedMemory;
+let dataplane: Dataplane;
+
+beforeEach(async () => {
+  memory = createMemory();
+  dataplane = await instantiateDataplane(await dataplaneModule(), memory.memory);
+  dataplane.initialise();
+  dataplane.xskInitialise(WORKER, FRAME_SHIFT);
+  const { u32 } = memory;
+  [L.XSK_RX, L.XSK_TX, L.XSK_FILL, L.XSK_DONE].forEach((ring, index) => {
+    const at = RINGS + index * RING_ROOM;
+    u32.set([at, at + 64, at + 128, at + 192], (SOCKET + ring) / 4);
+  });
+  u32[(SOCKET + L.XSK_SOCKET_LEN_MAX) / 4] = 1500;
+  u32[(STATE + L.XSK_SHARE) / 4] = 64;
+  open(L.XSK_SOCKET_OPEN);
+});
+
+function open(state: number): void {
+  memory.u32[(SOCKET + L.XSK_SOCKET_STATE) / 4] = state;
+}
+
+interface Fields {
+  readonly virtio?: number;
+  readonly pieces?: number;
+  readonly flags?: number;
+}
+
+/** Outputs for a port, as a batch function leaves them. */
+function outputs(...fields: readonly Fields[]): void {
+  const { u8, u16, u32 } = memory;
+  fields.forEach(({ virtio = 0, pieces = 0, flags = 0 }, index) => {
+    const at = outputPtr(WORKER, index);
+    u8.fill(0, at, at + L.DESC_SIZE);
+    u32[(at + L.DESC_PAYLOAD_PTR) / 4] = L.BUFFERS + index * L.BUFFER_SIZE;
+    u32[(at + L.DESC_PAYLOAD_LEN) / 4] = FRAME_LEN;
+    u32[(at + L.DESC_BUFFER_PTR) / 4] = L.BUFFERS + index * L.BUFFER_SIZE;
+    u32[(at + L.DESC_VIRTIO) / 4] = virtio;
+    u32[(at + L.DESC_PIECES) / 4] = pieces;
+    u16[(at + L.DESC_FLAGS) / 2] = flags;
+  });
+}
+
+const drops = (count: number) =>
+  Array.from({ length: count }, (_, index) => memory.u8[outputPtr(WORKER, index) + L.DESC_DROP]);
+const inRing = () => memory.u32[(RINGS + RING_ROOM) / 4];
+
+it("takes plain frames", () => {
+  outputs({}, {}, {});
+  expect(dataplane.xskSend(WORKER, SLOT, 0, 3)).toBe(0);
+  expect(drops(3)).toEqual([L.SEND_OK, L.SEND_OK, L.SEND_OK]);
+  expect(inRing()).toBe(3);
+});
+
+it("lets no frame overtake a super-frame or a chain, which leaves by another way", () => {
+  outputs({}, { virtio: SUPER }, {});
+  expect(dataplane.xskSend(WORKER, SLOT, 0, 3)).toBe(2);
+  expect(drops(3)).toEqual([L.SEND_OK, L.SEND_ELSEWHERE, L.SEND_ELSEWHERE]);
+  outputs({ pieces: 64 }, { flags: L.DESC_FLAG_CHAINED }, {});
+  expect(dataplane.xskSend(WORKER, SLOT, 0, 3)).toBe(2);
+  expect(drops(3)).toEqual([L.SEND_ELSEWHERE, L.SEND_OK, L.SEND_ELSEWHERE]);
+  expect(inRing()).toBe(1);
+});
+
+it("leaves what became of a chain's member as its head had it, while it closes", () => {
+  open(L.XSK_SOCKET_CLOSING);
+  outputs({}, { flags: L.DESC_FLAG_CHAINED });
+  expect(dataplane.xskSend(WORKER, SLOT, 0, 2)).toBe(2);
+  expect(drops(2)).toEqual([L.SEND_ELSEWHERE, L.SEND_OK]);
+});
+
+it("gives the frames another size and leaves the message of the packet socket as it is", () => {
+  new PacketSender(memory, WORKER, -1);
+  const message = () => memory.u8.slice(STATE + L.XSK_MESSAGE, STATE + L.XSK_MESSAGE + L.XSK_MESSAGE_SIZE);
+  const before = message();
+  expect(before.some((byte) => byte !== 0)).toBe(true);
+  open(L.XSK_SOCKET_FREE);
+  dataplane.xskInitialise(WORKER, FRAME_SHIFT + 1);
+  expect(message()).toEqual(before);
+  expect(memory.u32[(STATE + L.XSK_FREE_COUNT) / 4]).toBe(L.UMEM_SIZE / 4096);
+});
