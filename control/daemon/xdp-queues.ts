@@ -12,7 +12,7 @@ import { closeFd, epollAdd, epollRemove, SyscallError } from "../linux/index.js"
 import { openXsk, readXskLosses, unmapRings, type Xsk } from "../linux/xdp.js";
 import type { SharedMemory } from "../memory.js";
 import { storePortQueues } from "../tables/records.js";
-import { ETHERNET_LEN } from "../xdp-frames.js";
+import { ETHERNET_LEN, TAGGED_LEN } from "../xdp-frames.js";
 import type { Workers } from "./workers.js";
 import type { Slot, XskSlots } from "./xdp-slots.js";
 
@@ -77,9 +77,10 @@ export class XdpQueues {
     }
   }
 
-  /** The interface has this MTU now. */
-  limit(mtu: number, sockets: readonly QueueSocket[]): void {
-    for (const socket of sockets) this.#slots.limit(socket, mtu + ETHERNET_LEN);
+  /** The interface has this MTU now. What goes to the underlay has no VLAN tag, whatever its payload has. @param port 0: the underlay */
+  limit(port: number, mtu: number, sockets: readonly Slot[]): void {
+    const lenMax = mtu + (port === 0 ? ETHERNET_LEN : TAGGED_LEN);
+    for (const socket of sockets) this.#slots.limit(socket, lenMax);
   }
 
   /** An epoch later no worker uses them. */

@@ -26,6 +26,8 @@ export class XdpSockets {
   readonly #attachments = new Set<Attachment>();
   readonly #isNative: boolean;
   #zeroCopy: boolean;
+  /** Which frames are wanted, as a power of two: whoever wanted the largest may be closed, or wait for them. */
+  #shift = 0;
 
   /** @param isNative false: generic XDP and copies, whatever the interfaces offer */
   constructor(
@@ -55,11 +57,12 @@ export class XdpSockets {
     const shift = frameShift(wanted.name, linkOf(wanted.name).mtu);
     this.#attachments.add(attachment);
     try {
-      if (this.#anyOpen() && shift > this.#slots.shift) this.#closeForLargerFrames();
+      if (this.#anyOpen() && shift > this.#slots.shift) this.#closeForLargerFrames(shift);
       else this.#open(attachment);
       return attachment;
     } catch (error) {
       this.#attachments.delete(attachment);
+      this.#close(attachment);
       throw error;
     }
   }
@@ -90,14 +93,15 @@ export class XdpSockets {
     const closed = [...this.#attachments].filter(
       (attachment) => attachment.open !== undefined && !this.#follow(attachment, attachment.open),
     );
-    const wanted = Math.max(0, ...[...this.#attachments].map(({ wantedShift }) => wantedShift));
-    if (wanted > this.#slots.shift && this.#anyOpen()) this.#closeForLargerFrames();
+    const wanted = Math.max(this.#shift, ...[...this.#attachments].map(({ wantedShift }) => wantedShift));
+    if (wanted > this.#slots.shift && this.#anyOpen()) this.#closeForLargerFrames(wanted);
     for (const attachment of this.#attachments) {
       // What has just gone is opened by the next call: others, such as next hops, take note of it meanwhile.
       if (attachment.open !== undefined || closed.includes(attachment)) continue;
       try {
         this.#open(attachment);
       } catch (error) {
+        this.#close(attachment);
         attachment.fault = error instanceof Error ? error.message : String(error);
       }
     }
@@ -115,7 +119,7 @@ export class XdpSockets {
 
   /** Notices that an interface has another MTU; false: or that it went. */
   #follow(attachment: Attachment, open: Open): boolean {
-    const { name, onOpen } = attachment.wanted;
+    const { name, port, onOpen } = attachment.wanted;
     const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
     if (link?.index !== open.ifIndex) {
       attachment.fault = link === undefined ? `there is no interface ${name}` : `${name} is another interface now`;
@@ -124,7 +128,7 @@ export class XdpSockets {
     }
     if (link.mtu !== open.mtu) {
       open.mtu = link.mtu;
-      this.#queues.limit(link.mtu, open.sockets);
+      this.#queues.limit(port, link.mtu, open.sockets);
       onOpen?.(link.index, link.mtu);
     }
     return true;
@@ -134,7 +138,8 @@ export class XdpSockets {
     return [...this.#attachments].some(({ open }) => open !== undefined);
   }
 
-  #closeForLargerFrames(): void {
+  #closeForLargerFrames(shift: number): void {
+    this.#shift = shift;
     this.#closeEach("waits for larger frames");
   }
 
@@ -148,7 +153,8 @@ export class XdpSockets {
   #open(attachment: Attachment): void {
     const { name, port, match, onOpen } = attachment.wanted;
     const { index: ifIndex, mtu } = linkOf(name);
-    if (!this.#slots.prepare(frameShift(name, mtu))) {
+    this.#shift = Math.max(this.#shift, frameShift(name, mtu));
+    if (!this.#slots.prepare(this.#shift)) {
       attachment.fault = "waits for its frames";
       return;
     }
@@ -176,7 +182,7 @@ export class XdpSockets {
       }
       throw explainXdp(error, name);
     }
-    this.#queues.limit(mtu, attachment.open.sockets);
+    this.#queues.limit(port, mtu, attachment.open.sockets);
     this.#queues.connect(queues, attachment.open.sockets);
     onOpen?.(ifIndex, mtu);
   }

@@ -124,6 +124,21 @@ test("a larger MTU gets larger frames, while it runs", async () => {
   await expectAllFrames(ours.daemon);
 });
 
+test("a port that needs larger frames than the underlay gets them, whoever was first", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const box = await container(a, a.lab, one);
+  await a.ns.ip("link set veth0 mtu 3000");
+  const daemon = await portDaemon(a, withPort([b.address], XDP));
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await expect.poll(async () => (await statusOf(daemon)).xdp.frames[0].total, SLOW).toBe(2048);
+  await expect
+    .poll(async () => (await statusOf(daemon)).xdp.interfaces.map(({ mode }) => mode), SLOW)
+    .toEqual(["native", "native"]);
+  await reachable(box, kernel);
+  await tcpBothWays(box, kernel, 2_000_000);
+  await expectAllFrames(daemon);
+});
+
 test("a port's interface is removed and comes back", async () => {
   const [a, b] = await twoHosts(await createLab());
   const box = await container(a, a.lab, one);
