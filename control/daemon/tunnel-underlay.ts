@@ -61,6 +61,7 @@ export class TunnelUnderlay {
   readonly #netlink = acquireNetlink();
   /** Of the interface that is joined; its name as it was last seen. */
   #nic: { readonly index: number; readonly name: string } | undefined;
+  #isJoined = false;
   /** The bit is set, as far as control knows; a worker has cleared it, for good. */
   #isOffered = false;
   #isRefused = false;
@@ -80,6 +81,7 @@ export class TunnelUnderlay {
       const nic = this.#find(interfaces);
       if (nic === undefined) throw new VxlaneError("ERR_HOST_INTERFACE", `there is no interface ${options.interface}`);
       this.#tap.join(nic);
+      this.#isJoined = true;
       this.#nic = nic;
     } catch (error) {
       this.close();
@@ -182,6 +184,9 @@ export class TunnelUnderlay {
       problems.end("underlay_tunnel", "");
       return true;
     } catch (error) {
+      // What comes is the sockets' from now on; the program would send it to a device that is not there.
+      this.#tap.leave();
+      this.#isJoined = false;
       const message = `underlay: the TAP ${this.#tap.name} is gone (${messageOf(error)}), sockets do its work until vxlane is started again`;
       problems.begin("underlay_tunnel", "", message);
       return false;
@@ -191,13 +196,14 @@ export class TunnelUnderlay {
   /** Follows the interface to the one that took its place. */
   #keepJoined(nic: Interface): boolean {
     const { problems, log } = this.#around;
-    if (nic.index === this.#nic?.index) {
+    if (this.#isJoined && nic.index === this.#nic?.index) {
       this.#nic = nic;
       problems.end("underlay_tunnel", "join");
       return true;
     }
     try {
       this.#tap.join(nic);
+      this.#isJoined = true;
       log.info({ interface: nic.name, before: this.#nic?.name }, "the tap underlay follows its interface");
       this.#nic = nic;
       problems.end("underlay_tunnel", "join");

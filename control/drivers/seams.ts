@@ -43,4 +43,7 @@ export interface UnderlayDriver {
 
   /** Called when the worker has gone round, a few times a second at least. */
   tick?(): void;
+
+  /** A source that had nothing to give was deleted by somebody: the epoll set would report it for ever, so take it out. */
+  isGone?(source: number): boolean;
 }

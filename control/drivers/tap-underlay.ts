@@ -58,4 +58,9 @@ export class TapUnderlay implements UnderlayDriver {
   tick(): void {
     this.#sockets.tick?.();
   }
+
+  /** The sockets stay, whatever happens to their interface. */
+  isGone(source: number): boolean {
+    return source === this.#fd && this.#receiver.errno !== 0;
+  }
 }

@@ -12,7 +12,15 @@ import { TapPorts } from "../drivers/tap.js";
 import { TapRing } from "../drivers/tap-ring.js";
 import { MixedPorts } from "../drivers/xdp-ports.js";
 import { XskRings } from "../drivers/xdp-rings.js";
-import { EPOLL_PORT, EpollTable, epollRemove, raiseOwnPriority, SyscallError, threadId } from "../linux/index.js";
+import {
+  EPOLL_PORT,
+  EPOLL_UNDERLAY,
+  EpollTable,
+  epollRemove,
+  raiseOwnPriority,
+  SyscallError,
+  threadId,
+} from "../linux/index.js";
 import type { Uring } from "../linux/io-uring.js";
 import { attachMemory } from "../memory.js";
 import { contextIndex } from "../tables/epochs.js";
@@ -63,6 +71,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
     onEmpty(kind, id) {
       const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
       if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
+      if (kind === EPOLL_UNDERLAY && underlay.isGone?.(id) === true) forgetQueue(epoll, id);
     },
     onRound() {
       underlay.tick?.();

@@ -1,7 +1,7 @@
 // The tap underlay against kernel peers: bulk in both directions, and everything that may happen to the interface that it is
 // joined to and to the routes of its VTEPs. The rest of the suite runs with it too: VXLANE_TEST_UNDERLAY=tap.
 
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { OffloadState } from "../../control/daemon/offloads.js";
@@ -286,4 +286,25 @@ test("auto takes it where it works, and says why not where it does not", async (
   const { driver, reason } = (await statusOf(plain.daemon)).underlay;
   expect([driver, reason]).toEqual(["udp", expect.stringMatching(/^tap: lo is no Ethernet interface/)]);
   expect(plain.daemon.process.stderr).toMatch(/lo is no Ethernet interface/);
+});
+
+/** Queues of a TAP that is gone and that a worker waits for nevertheless: it would never sleep. */
+async function deadQueues({ process }: Daemon): Promise<number> {
+  const directory = `/proc/${process.child.pid}/fdinfo`;
+  const infos = await Promise.all(
+    (await readdir(directory)).map(async (fd) => ({
+      fd,
+      text: await readFile(`${directory}/${fd}`, "utf8").catch(() => ""),
+    })),
+  );
+  const watched = infos.flatMap(({ text }) => [...text.matchAll(/^tfd:\s+(\d+)/gm)].map(([, fd]) => fd));
+  return infos.filter(({ fd, text }) => /^iff:\s*$/m.test(text) && watched.includes(fd)).length;
+}
+
+test("the TAP itself is deleted: the sockets do its work, and no worker waits for it", async () => {
+  const { a, ours, kernel } = await pair();
+  await a.ns.ip(`link delete ${TUNNEL_TAP}`);
+  await expect.poll(() => problemsOf(ours.daemon), SLOW).toContain("underlay_tunnel");
+  await carries(ours, kernel);
+  expect(await deadQueues(ours.daemon)).toBe(0);
 });
