@@ -10,8 +10,11 @@
 // none, or where another program has the port, trains leave as single datagrams. So a thousand busy flows never open and close
 // sockets in turns. A table that is not full gives up a port after longer silence: other programs may want it, and an idle
 // daemon holds no more descriptors than a new one.
+//
+// The VTEP's own port may be a source port too. A socket there would join the group of those that receive, and take its share of
+// what peers send: trains from it leave as single datagrams.
 
-import { SYSTEM_CLOCK, SYSTEM_LOCAL } from "../../dataplane-wasm/layout.js";
+import { SYSTEM_CLOCK, SYSTEM_LOCAL, SYSTEM_UDP_PORT } from "../../dataplane-wasm/layout.js";
 import { ADDRESS_LEN } from "../address.js";
 import { SyscallError } from "../linux/errno.js";
 import { close } from "../linux/libc.js";
@@ -59,7 +62,7 @@ export class TrainSockets {
   fdOf(port: number): number {
     const now = this.#memory.u32[SYSTEM_CLOCK >>> 2];
     const place = this.#places[port];
-    if (place === NONE) return this.#openFor(port, now);
+    if (place === NONE) return port === this.#memory.u32[SYSTEM_UDP_PORT >>> 2] ? REFUSED : this.#openFor(port, now);
     const fd = this.#fds[place];
     if (fd !== REFUSED) this.#usedAt[place] = now;
     else if (now - this.#usedAt[place] >= REFUSED_SECONDS) return this.#open(place, port, now);
