@@ -58,14 +58,17 @@ export class Epochs {
   }
 
   /**
-   * Waits until every worker has let go of what is unreachable now, and reclaims it: a round of the busiest worker,
-   * milliseconds. A worker that hangs is not waited for longer than QUIESCE_MS; the rest comes due later.
+   * Waits until every worker has let go of what is unreachable now, and reclaims it, and what that retires in turn (the
+   * sockets of an interface that was detached): a round of the busiest worker for each, milliseconds. A worker that hangs is
+   * not waited for longer than QUIESCE_MS; the rest comes due later.
    */
   async quiesce(): Promise<void> {
-    const epoch = this.bump();
     const endMs = performance.now() + QUIESCE_MS;
-    while (!this.passed(epoch) && performance.now() < endMs) await sleep(1);
-    this.reclaim();
+    for (let epoch: number | undefined = this.bump(); epoch !== undefined; epoch = this.#retired.at(-1)?.epoch) {
+      while (!this.passed(epoch) && performance.now() < endMs) await sleep(1);
+      this.reclaim();
+      if (performance.now() >= endMs) return;
+    }
   }
 
   /** Runs what has come due, in the order in which it was retired; returns how many are still waiting. */

@@ -83,6 +83,20 @@ it("quiescing waits for a running worker's next round, and reclaims", async () =
   expect(isGone).toBe(true);
 });
 
+it("quiescing waits for what goes only after something else has gone", async () => {
+  const { epochs } = fixture.tables;
+  setWorker(fixture, "running");
+  const gone: string[] = [];
+  epochs.retire(() => {
+    gone.push("device");
+    epochs.retire(() => gone.push("its sockets"));
+  });
+  const round = setInterval(() => setWorker(fixture, "running"), 1);
+  await epochs.quiesce();
+  clearInterval(round);
+  expect(gone).toEqual(["device", "its sockets"]);
+});
+
 describe("under a worker's eyes", () => {
   it("a flood list is replaced by another block, and given back later", () => {
     const { tables, memory } = fixture;
