@@ -16,8 +16,11 @@ const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV6_IFADDR = 0x100;
 const RTMGRP_ROUTES = 0x40 | 0x80 | 0x400 | 0x40000; // IPv4 routes and rules, IPv6 routes and rules
 
+/** A route that names a nexthop object changes with that, and no message of its own says so. */
+const RTMGRP_NEXTHOP = 0x80000000; // group 32
+
 const LINKS = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
-const GROUPS = { links: LINKS, routes: LINKS | RTMGRP_ROUTES, neighbours: RTMGRP_NEIGH };
+const GROUPS = { links: LINKS, routes: (LINKS | RTMGRP_ROUTES | RTMGRP_NEXTHOP) >>> 0, neighbours: RTMGRP_NEIGH };
 
 const RECEIVE_SIZE = 32768;
 

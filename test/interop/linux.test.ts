@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { formatAddress, parseAddress } from "../../control/address.js";
 import {
   inNamespace,
+  LinkEvents,
   listInterfaces,
   lookUpRoute,
   openUnderlay,
@@ -69,6 +70,17 @@ describe("namespaces", () => {
     expect([way("198.51.100.1").mtu, way("198.51.100.7").mtu]).toEqual([1500, 1300]);
     expect(() => way("203.0.113.1")).toThrow(expect.objectContaining({ call: "RTM_GETROUTE", code: "ENETUNREACH" }));
   });
+});
+
+test("a route that changes with its nexthop object is told", async () => {
+  const [host] = await twoHosts(await createLab());
+  await host.ns.ip(`nexthop add id 7 via 10.99.0.2 dev ${UNDERLAY}`, "route add 198.51.100.0/24 nhid 7");
+  const events = new LinkEvents(namespaceFile(host), "routes");
+  onTestFinished(() => events.close());
+  // Addresses settle first.
+  await expect.poll(() => events.changed(), { interval: 500, timeout: 10_000 }).toBe(false);
+  await host.ns.ip(`nexthop replace id 7 via 10.99.0.3 dev ${UNDERLAY}`);
+  expect(events.changed()).toBe(true);
 });
 
 describe("opening an underlay", () => {
