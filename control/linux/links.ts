@@ -66,11 +66,13 @@ export interface Interface extends Link {
 /** All interfaces of a network namespace, with their addresses. @throws SyscallError */
 export function listInterfaces(netns?: string): Interface[] {
   return withNetlink(netns, (netlink) => {
-    const addresses = listAddresses(netlink);
-    return listLinks(netlink).map((link) => ({
-      ...link,
-      addresses: addresses.filter((address) => address.index === link.index),
-    }));
+    const byIndex = new Map<number, LinkAddress[]>(); // of thousands of interfaces each has an address or more
+    for (const address of listAddresses(netlink)) {
+      const known = byIndex.get(address.index);
+      if (known === undefined) byIndex.set(address.index, [address]);
+      else known.push(address);
+    }
+    return listLinks(netlink).map((link) => ({ ...link, addresses: byIndex.get(link.index) ?? [] }));
   });
 }
 
