@@ -89,7 +89,6 @@ export const IFNAMSIZ = 16;
 export const IFF_UP = 1;
 export const IFF_LOOPBACK = 8;
 export const IFF_RUNNING = 0x40;
-export const IFF_MULTICAST = 0x1000;
 export const SIOCGIFFLAGS = 0x8913;
 export const SIOCSIFFLAGS = 0x8914;
 export const SIOCSIFMTU = 0x8922;

@@ -9,17 +9,11 @@
 import { FDB, FDB_BUCKET_SIZE, FDB_LOCKS } from "../layout/fdb";
 import { KICK_SEQ, KICK_SEQ_STRIPES, SYSTEM_FDB_BUCKET_MASK, SYSTEM_FDB_SEED } from "../layout/system";
 
-const MAC_MASK: u64 = 0xffffffffffff;
 const NETWORK_SHIFT: u64 = 48;
 const GOLDEN: u64 = ((<u64>0x9e3779b9) << 32) | 0x7f4a7c15; // 2^64 / golden ratio
 const SPREAD: u32 = 0x9e3779b1; // odd, so that 256 tags give 256 distances
 const TAG_SHIFT: u64 = 24;
 const STRIPE_SHIFT: u64 = 14;
-
-/** The key of the MAC at `macPtr`; 8 bytes are readable there. */
-export function fdbKey(macPtr: usize, network: u32): u64 {
-  return (load<u64>(macPtr) & MAC_MASK) | ((<u64>network) << NETWORK_SHIFT);
-}
 
 export function fdbNetwork(key: u64): u32 {
   return <u32>(key >>> NETWORK_SHIFT);

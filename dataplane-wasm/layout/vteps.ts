@@ -42,7 +42,6 @@ export const VTEP_INDEX_END: usize = VTEP_INDEX + 4 * VTEP_INDEX_SLOTS;
 
 export const ACCESS_BUCKETS: u32 = 131072;
 export const ACCESS_BUCKET_SIZE: usize = 64;
-export const ACCESS_BUCKET_SLOTS: u32 = 16;
 export const ACCESS_DELETED: u32 = 0xffffffff;
 export const ACCESS: usize = VTEP_INDEX_END;
 export const ACCESS_END: usize = ACCESS + ACCESS_BUCKET_SIZE * ACCESS_BUCKETS;
