@@ -155,12 +155,18 @@ export class Metrics {
   }
 
   #addSystem(): void {
-    const { tables } = this.#running;
+    const { tables, problems } = this.#running;
     const one = (type: "counter" | "gauge", name: string, help: string, read: () => number) => {
       this.#add(type, name, help, (lines) => lines.push(seriesOf(name) + read()));
     };
     one("gauge", "vxlane_fdb_capacity", "Entries that the forwarding database may hold.", () => tables.fdbCapacity);
     one("counter", "vxlane_events_lost_total", "Events that found their ring full.", () => tables.events.lost);
+    one(
+      "gauge",
+      "vxlane_problems",
+      "What is wrong now, in the words of `vxlane status`.",
+      () => problems.list().length,
+    );
     const offload = "vxlane_offload_enabled";
     this.#add(
       "gauge",

@@ -29,6 +29,7 @@ const PINNED = {
   vxlane_worker_busy_ratio: "gauge",
   vxlane_worker_restarts_total: "counter",
   vxlane_events_lost_total: "counter",
+  vxlane_problems: "gauge",
   vxlane_offload_enabled: "gauge",
   vxlane_build_info: "gauge",
 };

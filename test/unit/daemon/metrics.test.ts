@@ -1,6 +1,8 @@
 // The metrics by their pinned names, straight from the tables; and the balance, kernel losses included.
 
+import { pino } from "pino";
 import { beforeEach, expect, it } from "vitest";
+import { Problems } from "../../../control/daemon/problems.js";
 import { Metrics } from "../../../control/metrics/metrics.js";
 import { startMetrics } from "../../../control/metrics/server.js";
 import { balanceOf, parseMetrics, sumOf } from "../../support/metrics.js";
@@ -25,6 +27,7 @@ const PINNED: [string, string, string[]][] = [
   ["vxlane_worker_busy_ratio", "gauge", ["worker"]],
   ["vxlane_worker_restarts_total", "counter", ["worker"]],
   ["vxlane_events_lost_total", "counter", []],
+  ["vxlane_problems", "gauge", []],
 ];
 
 let daemon: FakeDaemon;
@@ -115,6 +118,19 @@ it("show batches as a cumulative histogram", async () => {
   expect(["1", "2", "4", "256", "+Inf"].map(bucket)).toEqual([1, 1, 2, 2, 2]);
   expect(sumOf(samples, "vxlane_worker_batch_frames_sum")).toBe(4);
   expect(sumOf(samples, "vxlane_worker_batch_frames_count")).toBe(2);
+});
+
+it("tell that something is wrong, until it is not", async () => {
+  const problems = new Problems(pino({ level: "silent" }));
+  const own = new Metrics({ ...daemon.running, problems });
+  const count = async () => sumOf(parseMetrics(await own.collect()), "vxlane_problems");
+  expect(await count()).toBe(0);
+  problems.begin("port_gone", "a", "port a: its interface was deleted");
+  problems.begin("underlay_down", "eth0", "underlay: eth0 is down");
+  expect(await count()).toBe(2);
+  problems.end("port_gone", "a");
+  problems.end("underlay_down", "eth0");
+  expect(await count()).toBe(0);
 });
 
 it("forget a network that is gone, and start anew for one of its VNI", async () => {
