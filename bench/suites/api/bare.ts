@@ -4,16 +4,12 @@
 //   node bare.js SOCKET
 
 import { createServer } from "node:http";
-import { setPriority } from "node:os";
 
 const BODY = '{"mac":"02:00:00:00:00:02","vtep":"10.99.0.2","kind":"static","age":0}';
-/** As vxlane's own API has it. */
-const NICE = 10;
 
 export const BARE = new URL(import.meta.url).pathname;
 
 if (process.argv[1] === BARE) {
-  setPriority(0, NICE);
   const headers = { "content-type": "application/json; charset=utf-8", "content-length": BODY.length };
   const server = createServer((_, response) => response.writeHead(200, headers).end(BODY));
   server.listen(process.argv[2], () => process.stdout.write("ready\n"));

@@ -9,8 +9,6 @@ import { fire, message } from "./client.js";
 import { ENTRY_PATH, FDB_PATH, type Lab, METRICS_URL, NETWORK_PATH } from "./lab.js";
 
 export const VXLANE = "vxlane";
-/** Seconds that a request's code has before it is measured, so that it is compiled. */
-const WARM_UP_SECONDS = 0.5;
 
 export interface Target {
   readonly id: string;
@@ -58,7 +56,6 @@ export async function measureRequests(run: Run, labs: readonly Lab[], bareSocket
     }),
   );
   if (cases.length === 0) return;
-  for (const { lab, target } of cases) await fire(run, lab.host, shotAt(lab, target, 1), WARM_UP_SECONDS);
   for (let round = 0; round < rounds; round++) {
     for (const { lab, target, connections, measure } of inRound(cases, round)) {
       run.checkpoint();
