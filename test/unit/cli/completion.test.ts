@@ -1,6 +1,6 @@
-// Completion: what may come next, asked of the program itself, and the bash script as bash runs it.
+// Completion: what may come next, asked of the program itself, and the scripts as bash and zsh (apt-get install zsh) run them.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { complete } from "../../../control/cli/completion/complete.js";
@@ -95,20 +95,24 @@ describe("with a daemon", () => {
   });
 });
 
+/** A PATH with the built command line on it, as a shell finds it. */
+function commandPath(): string {
+  const path = join(directory(), "bin");
+  mkdirSync(path);
+  writeFileSync(join(path, "vxlane"), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 });
+  return `${path}:${process.env.PATH}`;
+}
+
 describe("in bash", () => {
   /** What bash would show after this line. */
   async function inBash(line: string): Promise<string[]> {
-    const path = join(directory(), "bin");
-    mkdirSync(path);
-    const command = join(path, "vxlane");
-    writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 });
     const script = `
       source <(vxlane completion bash)
       complete -p vxlane > /dev/null || exit 1
       COMP_LINE=$1 COMP_POINT=\${#1} COMP_WORDS=($1)
       _vxlane
       printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const env = { PATH: `${path}:${process.env.PATH}` };
+    const env = { PATH: commandPath() };
     const { code, stdout, stderr } = await runs("bash", ["--norc", "-c", script, "bash", line], { env });
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     return stdout.trimEnd().split("\n");
@@ -125,6 +129,55 @@ describe("in bash", () => {
     const fdb = `vxlane fdb remove -s ${await daemonDouble(answers)} 100`;
     expect(await inBash(`${fdb} `)).toEqual(["02:00:00:00:00:01"]);
     expect(await inBash(`${fdb} 02:00:`)).toEqual(["00:00:00:01"]);
+  });
+});
+
+describe("in zsh", () => {
+  /**
+   * The line after the Tab key, with all that fits in its last word's place. Completion works in a line editor only, and that on a
+   * terminal only: zsh makes one for another zsh, whose editor completes the line as soon as it has its prompt.
+   */
+  async function inZsh(line: string): Promise<string> {
+    const home = directory();
+    const [functions, completed] = [join(home, "functions"), join(home, "completed")];
+    mkdirSync(functions);
+    writeFileSync(join(functions, "_vxlane"), (await vxlane("completion", "zsh")).stdout);
+    writeFileSync(
+      join(home, ".zshrc"),
+      `fpath=(${functions} $fpath)
+      autoload -Uz compinit && compinit -u -D
+      zstyle ':completion:*' completer _all_matches _complete
+      zstyle ':completion:*' insert true
+      complete-line() {
+        BUFFER=$LINE CURSOR=$#LINE
+        zle complete-word
+        print -rn -- $BUFFER > ${completed}
+        exit
+      }
+      zle -N zle-line-init complete-line\n`,
+    );
+    const script = "zmodload zsh/zpty && zpty inner zsh -d -i && while zpty -r inner text; do :; done";
+    const env = { PATH: commandPath(), ZDOTDIR: home, LINE: line, TERM: "dumb" };
+    const { code, stderr } = await runs("zsh", ["-f", "-c", script], { env });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return readFileSync(completed, "utf8").trimEnd();
+  }
+
+  test.each([
+    ["vxlane st", "vxlane stats status"],
+    ["vxlane fdb  flush --kind ", "vxlane fdb  flush --kind all learned static"],
+    ["vxlane fdb flush --kind=l", "vxlane fdb flush --kind=learned"],
+    ["vxlane check --config /proc/meminf", "vxlane check --config /proc/meminfo"],
+    ["vxlane status --socket=/proc/meminf", "vxlane status --socket=/proc/meminfo"],
+    ["vxlane nothing ", "vxlane nothing"],
+  ])("%s: %s", async (line, completed) => {
+    expect(await inZsh(line)).toBe(completed);
+  });
+
+  test("what the daemon knows, colons among it", async () => {
+    const fdb = `vxlane fdb remove -s ${await daemonDouble(answers)} 100`;
+    expect(await inZsh(`${fdb} `)).toBe(`${fdb} 02:00:00:00:00:01`);
+    expect(await inZsh(`${fdb} 02:00:`)).toBe(`${fdb} 02:00:00:00:00:01`);
   });
 });
 
