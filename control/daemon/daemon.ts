@@ -128,7 +128,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const { stateDir } = config;
   const watch = new Watch(
     { local, interface: underlayInterface, stateDir },
-    { ports, underlay, problems, events, tunnel },
+    { ports, underlay, problems, events, tunnel, onUnderlayMtu: (mtu) => overlay.setDefaultMtu(innerMtu(mtu, isIpv6)) },
   );
   const onTick = () => {
     workers.endHung();
@@ -206,10 +206,13 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
 
 /** What the interface that has the local address leaves for an inner packet. */
 function defaultMtu(local: string, isIpv6: boolean): number {
-  const overhead = isIpv6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4;
   const owner = listInterfaces().find(({ addresses }) =>
     addresses.some(({ address }) => formatAddress(address) === local),
   );
   if (owner === undefined) throw new VxlaneError("ERR_HOST_ADDRESS", `this host does not have the address ${local}`);
-  return Math.min(owner.mtu, 65535) - overhead;
+  return innerMtu(owner.mtu, isIpv6);
+}
+
+function innerMtu(underlayMtu: number, isIpv6: boolean): number {
+  return Math.min(underlayMtu, 65535) - (isIpv6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4);
 }

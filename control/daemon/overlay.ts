@@ -19,7 +19,7 @@ export class Overlay {
   readonly #tables: Tables;
   readonly #ports: PortDevices;
   readonly #underlay: UnderlaySockets;
-  readonly #defaultMtu: number;
+  #defaultMtu: number;
   readonly #vniByName = new Map<string, number>();
 
   /** @param defaultMtu of a network that names none */
@@ -28,6 +28,11 @@ export class Overlay {
     this.#ports = ports;
     this.#underlay = underlay;
     this.#defaultMtu = defaultMtu;
+  }
+
+  /** The underlay has another MTU: of networks that are added or put from now on. Those that are there keep theirs. */
+  setDefaultMtu(mtu: number): void {
+    this.#defaultMtu = mtu;
   }
 
   /** Adds a network with its ports, groups and static entries. @throws VxlaneError, SyscallError */

@@ -32,6 +32,8 @@ interface Watched {
   readonly events: { changed(): boolean };
   /** Of the tap underlay. */
   readonly tunnel?: Pick<TunnelUnderlay, "check" | "checkNew"> | undefined;
+  /** Told the MTU of the interface that has the local address, at each look. */
+  readonly onUnderlayMtu?: (mtu: number) => void;
   /** Of this host; tests bring their own. */
   readonly interfaces?: () => Interface[];
 }
@@ -68,7 +70,7 @@ export class Watch {
   }
 
   #checkUnderlay(interfaces: readonly Interface[]): void {
-    const { problems, underlay } = this.#watched;
+    const { problems, underlay, onUnderlayMtu } = this.#watched;
     const { local, interface: name } = this.#options;
     const wanted = formatAddress(parseAddress(local) ?? new Uint8Array(16));
     const owner = interfaces.find(({ addresses }) =>
@@ -76,6 +78,7 @@ export class Watch {
     );
     if (owner === undefined) problems.begin("underlay_address", local, `no interface has the local address ${local}`);
     else problems.end("underlay_address", local);
+    if (owner !== undefined) onUnderlayMtu?.(owner.mtu);
 
     const link = name === undefined ? owner : interfaces.find((candidate) => candidate.name === name);
     if (link !== undefined && !link.isUp) problems.begin("underlay_down", "", `underlay: ${link.name} is down`);

@@ -26,6 +26,7 @@ let isChanged: boolean;
 let device: { port: { name: string }; tap: { index: number; isAttached: boolean }; state: "up" | "down" };
 let reopen: (name: string) => void;
 let moved: number[];
+let mtus: number[];
 let watch: Watch;
 let nowMs = 0;
 
@@ -40,6 +41,7 @@ beforeEach(async () => {
     interfaces.push(link(9, "blue0", UP | RUNNING));
   };
   moved = [];
+  mtus = [];
   nowMs = 0;
   watch = new Watch(
     { local: LOCAL, interface: "eth0", stateDir },
@@ -50,6 +52,7 @@ beforeEach(async () => {
       problems,
       events: { changed: () => isChanged },
       interfaces: () => interfaces,
+      onUnderlayMtu: (mtu) => void mtus.push(mtu),
     },
   );
   look();
@@ -63,6 +66,14 @@ function look(): string[] {
   return codes();
 }
 const codes = () => problems.list().map(({ code }: Problem) => code);
+
+it("tells the underlay's MTU when it has changed", () => {
+  interfaces[0] = { ...interfaces[0], mtu: 1400 };
+  look();
+  interfaces = [];
+  look();
+  expect(mtus).toEqual([1500, 1400]);
+});
 
 it("has nothing to say of a host that is well", () => {
   expect(codes()).toEqual([]);
