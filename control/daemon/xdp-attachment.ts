@@ -5,6 +5,9 @@ import { VxlaneError } from "../errors.js";
 import { frameShift } from "./xdp-attach.js";
 import type { QueueSocket } from "./xdp-queues.js";
 
+/** The kernel hands a frame to XDP without a tag that lies beside it, in either mode, and does not say that there was one. */
+const NO_TAGS_BESIDE = "if its other end uses VLANs, run there: ethtool -K DEVICE txvlan off, else their tags are lost";
+
 /** A veth in native mode ends the super-frames of its other end by itself. */
 const NO_SUPER_FRAMES =
   "generic XDP takes no super-frames: if its other end makes them, run there: ethtool -K DEVICE tso off gso off";
@@ -79,6 +82,7 @@ export class Attachment implements XdpAttachment {
   /** For people. */
   describe(): object {
     const { wanted, open, fault } = this;
+    const hints = [NO_TAGS_BESIDE, ...(open?.isNative === false ? [NO_SUPER_FRAMES] : [])];
     return {
       name: wanted.name,
       as: wanted.port === 0 ? "underlay" : "port",
@@ -86,7 +90,7 @@ export class Attachment implements XdpAttachment {
       zeroCopy: this.isZeroCopy,
       queues: open?.sockets.length ?? 0,
       ...(fault === undefined ? {} : { fault }),
-      ...(open === undefined || open.isNative || wanted.port === 0 ? {} : { hint: NO_SUPER_FRAMES }),
+      ...(open === undefined || wanted.port === 0 ? {} : { hint: hints.join("; ") }),
     };
   }
 }

@@ -1,10 +1,14 @@
 // What AF_XDP takes off an interface and what it leaves to the host, and the modes in which it does so: native where the interface's
 // driver has it, the kernel's generic one otherwise, and when offloads are off.
 
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
+import { BPF_PROG_TYPE_SCHED_CLS, linkTcxEgress, loadProgram } from "../../control/linux/bpf.js";
+import { assemble, call, exit, move, R0, R2, R3 } from "../../control/linux/bpf-assembler.js";
+import { closeFd, inNamespace, listInterfaces } from "../../control/linux/index.js";
 import { sumOf } from "../support/metrics.js";
 import { createLab, kernelVxlan, twoHosts, UNDERLAY } from "../support/netns.js";
-import { allTraffic, pingBothWays, reachable, tcpBothWays } from "./traffic.js";
+import { namespaceFile } from "./driver-lab.js";
+import { allTraffic, arrivals, hex, pingBothWays, reachable, tcpBothWays, testFrame } from "./traffic.js";
 import {
   container,
   expectAllFrames,
@@ -90,4 +94,44 @@ test("generic mode takes no super-frames, and says the remedy, with which a cont
   await reachable(box, kernel);
   await tcpBothWays(box, kernel, 2_000_000);
   await expectAllFrames(daemon);
+});
+
+const BPF_FUNC_SKB_VLAN_PUSH = 18; // linux/bpf.h
+const TCX_NEXT = -1;
+const ETH_P_8021Q_WIRE = 0x0081;
+
+/** All that leaves the interface has a tag, beside its bytes: as a VLAN device gives it to a veth. */
+function tagAll(netns: string, name: string, vid: number): void {
+  const code = assemble([
+    move(R2, ETH_P_8021Q_WIRE),
+    move(R3, vid),
+    call(BPF_FUNC_SKB_VLAN_PUSH),
+    move(R0, TCX_NEXT),
+    exit(),
+  ]);
+  const link = inNamespace(netns, () => {
+    const program = loadProgram({ type: BPF_PROG_TYPE_SCHED_CLS, name: "tag", code });
+    const ifIndex = listInterfaces(netns).find((candidate) => candidate.name === name)?.index ?? 0;
+    try {
+      return linkTcxEgress(program, ifIndex);
+    } finally {
+      closeFd(program);
+    }
+  });
+  onTestFinished(() => closeFd(link));
+}
+
+test("a container's VLAN tags pass with the remedy that is said", async () => {
+  const [a, b] = await twoHosts(await createLab("ethtool"));
+  const box = await container(a, a.lab, one);
+  const daemon = await portDaemon(a, withPort([b.address], XDP));
+  const port = (await statusOf(daemon)).xdp.interfaces.find(({ name }) => name === "veth0");
+  expect(port?.hint).toContain("txvlan off");
+  await box.host.ns.run("ethtool", ["-K", "eth0", "txvlan", "off"]);
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(box, kernel);
+  tagAll(namespaceFile(box.host), "eth0", 7);
+  const frame = testFrame(two.mac, one.mac, "tag");
+  const [arrived] = await arrivals([kernel], () => box.host.agent.call("sendFrames", "eth0", [frame]));
+  expect(arrived).toEqual([hex(testFrame(two.mac, one.mac, "tag", 7))]);
 });
