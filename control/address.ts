@@ -89,9 +89,8 @@ export function isHostPrefix(prefix: Prefix): boolean {
 
 /** True for an IPv4 address (mapped). */
 export function isMapped(address: Uint8Array): boolean {
-  return (
-    address.subarray(0, MAPPED_LEN - 2).every((byte) => byte === 0) && address[10] === 0xff && address[11] === 0xff
-  );
+  for (let i = 0; i < MAPPED_LEN - 2; i++) if (address[i] !== 0) return false;
+  return address[MAPPED_LEN - 2] === 0xff && address[MAPPED_LEN - 1] === 0xff;
 }
 
 export function isMulticastAddress(address: Uint8Array): boolean {
@@ -104,7 +103,7 @@ export function isUnspecifiedAddress(address: Uint8Array): boolean {
 
 /** IPv4 dotted for a mapped address, else IPv6 as RFC 5952 wants it. */
 export function formatAddress(address: Uint8Array): string {
-  if (isMapped(address)) return address.subarray(MAPPED_LEN, ADDRESS_LEN).join(".");
+  if (isMapped(address)) return `${address[12]}.${address[13]}.${address[14]}.${address[15]}`;
   const groups = Array.from({ length: 8 }, (_, i) => (address[i * 2] << 8) | address[i * 2 + 1]);
   // RFC 5952 section 4.2.3: the longest run of zero groups goes, the first of equals; never a single one.
   let runStart = 0;
@@ -128,7 +127,9 @@ export function formatPrefix(prefix: Prefix): string {
 /** 6 bytes, wire order, from `02:00:00:00:00:01`, any case; undefined if malformed. */
 export function parseMac(text: string): Uint8Array | undefined {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) return undefined;
-  return Uint8Array.from(text.split(":"), (byte) => Number.parseInt(byte, 16));
+  const mac = new Uint8Array(MAC_LEN);
+  for (let i = 0; i < MAC_LEN; i++) mac[i] = Number.parseInt(text.slice(3 * i, 3 * i + 2), 16);
+  return mac;
 }
 
 export function formatMac(mac: Uint8Array): string {
