@@ -70,7 +70,7 @@ describe("quick", () => {
     const [json, html] = [join(folder, "report.json"), join(folder, "report.html")];
     const { process, traces } = bench(name, "--quick", "--json", json, "--html", html);
     expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
-    expect(await traces()).toEqual([]);
+    await expect.poll(traces).toEqual([]);
     expect(process.stderr).toMatch(new RegExp(`^${name}: [^\n]+\n {2}about \\d+:\\d\\d min, \\d+ rounds? of `, "m"));
     expect(process.stderr).toMatch(/^ +\d+ s, \d+:\d\d left {2}\S/m);
 
@@ -164,11 +164,10 @@ test.each([
   while (!/\nrunning \w+\n(?:.*\n)*.* left {2}\S/.test(running.process.stderr) && Date.now() < deadline)
     await sleep(50);
   if (name === "path") expect(await running.traces()).not.toEqual([]);
-  const exit = await running.process.stop(signal, 30_000);
+  const exit = await running.process.stop(signal, 60_000);
   expect(exit.code, running.process.stderr).toBe(code);
   expect(running.process.stderr).toContain(`interrupted by ${signal}; taking everything away again`);
-  await sleep(200);
-  expect(await running.traces()).toEqual([]);
+  await expect.poll(() => running.traces()).toEqual([]);
 });
 
 test("compare, as a shell sees it", async () => {

@@ -136,9 +136,11 @@ test("the flood list and the FDB decide where frames go", async () => {
   expect(await shell.run("fdb flush --vni 100 --vtep 10.99.0.66 --kind static")).toBe("1 entry removed\n");
   await reachable(ours, kernel);
 
-  // What is learned goes at once, and comes again.
+  // What is learned goes at once, and comes again. The peer is silent meanwhile, or a word of its own would teach it anew.
+  await b.ns.ip(`link set ${kernel.device} down`);
   expect(await shell.json("fdb flush --kind learned")).toEqual({ removed: 1 });
   expect(await shell.json("fdb show --kind learned")).toEqual([]);
+  await b.ns.ip(`link set ${kernel.device} up`);
   await reachable(ours, kernel);
   await shell.run(`fdb remove 100 ${two.mac}`);
 

@@ -20,7 +20,7 @@ const blue = { vni: 100, name: "blue", flood: { mode: "headend", vteps: ["10.99.
 
 async function runs(host: Host, config: PartialConfig, command = ["run"]) {
   const { file } = await writeConfig(host, config);
-  const result = await host.ns.tryRun(process.execPath, [MAIN, ...command, "--config", file], { timeoutMs: 10_000 });
+  const result = await host.ns.tryRun(process.execPath, [MAIN, ...command, "--config", file]);
   const links = await host.ns.show<{ ifname: string }[]>("link", "show");
   return { ...result, links: links.map(({ ifname }) => ifname).filter((name) => name !== "lo" && name !== "under0") };
 }

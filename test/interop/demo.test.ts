@@ -2,7 +2,6 @@
 
 import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
 import { tryRun, Watched } from "../../control/demo/lab/process.js";
@@ -36,13 +35,12 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s in the middle leaves nothing", asy
   requireHost();
   const demo = new Watched(process.execPath, [DEMO]);
   onTestFinished(() => void demo.stop("SIGKILL"));
-  await demo.line((line) => line.includes("✓ vxlane at host a"), 20_000);
+  await demo.line((line) => line.includes("✓ vxlane at host a"), 40_000);
   const pid = demo.child.pid ?? 0;
   expect(await traces(pid)).not.toEqual([]);
   const exit = await demo.stop(signal, 10_000);
   expect(exit.code, demo.stderr).not.toBe(0);
-  await sleep(100);
-  expect(await traces(pid)).toEqual([]);
+  await expect.poll(() => traces(pid)).toEqual([]);
 });
 
 test("--keep leaves it running, --remove removes it", async () => {

@@ -8,8 +8,9 @@ import type { Host } from "../support/netns.js";
 import { readInput } from "../unit/drivers/support.js";
 
 /* Our choices. */
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = 20_000;
 const QUIET_MS = 150;
+const MORE_MS = 20;
 
 export const namespaceFile = ({ ns }: Host) => `/run/netns/${ns.name}`;
 
@@ -24,17 +25,23 @@ export async function receiveInputs(
   wanted: (input: Input) => boolean = () => true,
 ): Promise<Input[]> {
   const inputs: Input[] = [];
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; ) {
+  for (const end = Date.now() + PATIENCE_MS; inputs.length < count; ) {
     inputs.push(...inputsNow(memory, worker, receive).filter(wanted));
-    if (inputs.length >= count) return inputs;
+    if (inputs.length >= count) break;
+    if (Date.now() > end) throw new Error(`${inputs.length} of ${count} frames came`);
     await sleep(5);
   }
-  throw new Error(`${inputs.length} of ${count} frames came`);
+  return inputs;
 }
 
-/** Everything that comes until it is quiet. */
-export async function receiveAll(memory: SharedMemory, worker: number, receive: () => number): Promise<Input[]> {
-  const inputs: Input[] = [];
+/** Everything that comes until it is quiet, and at least `count` inputs. @throws if they do not come */
+export async function receiveAll(
+  memory: SharedMemory,
+  worker: number,
+  receive: () => number,
+  count = 0,
+): Promise<Input[]> {
+  const inputs = await receiveInputs(memory, worker, receive, count);
   for (let last = Date.now(); Date.now() - last < QUIET_MS; ) {
     const now = inputsNow(memory, worker, receive);
     if (now.length > 0) last = Date.now();
@@ -42,6 +49,27 @@ export async function receiveAll(memory: SharedMemory, worker: number, receive: 
     await sleep(5);
   }
   return inputs;
+}
+
+/** Ends a capture once so many of the frames that come in and are wanted are there, and a moment later. @throws if they do not come */
+export async function caughtFrames(
+  { agent }: Host,
+  capture: number,
+  count: number,
+  wanted: (data: Uint8Array) => boolean,
+): Promise<Uint8Array[]> {
+  const frames: Uint8Array[] = [];
+  const look = async (isLast: boolean) => {
+    const caught = await agent.call("caught", capture, !isLast);
+    frames.push(...caught.filter(({ outgoing, data }) => !outgoing && wanted(data)).map(({ data }) => data));
+  };
+  for (const end = Date.now() + PATIENCE_MS; frames.length < count; await sleep(5)) {
+    if (Date.now() > end) throw new Error(`${frames.length} of ${count} frames were caught`);
+    await look(false);
+  }
+  await sleep(MORE_MS);
+  await look(true);
+  return frames;
 }
 
 function inputsNow(memory: SharedMemory, worker: number, receive: () => number): Input[] {

@@ -12,7 +12,7 @@ import {
   twoHosts,
   UNDERLAY,
 } from "../support/netns.js";
-import { arrivals, BROADCAST, broadcastReaches, pingBothWays, tcpOneWay, testFrame } from "./traffic.js";
+import { arrivals, BROADCAST, broadcastReaches, hex, pingBothWays, tcpOneWay, testFrame } from "./traffic.js";
 
 const VNI = 100;
 const overlays = [overlayAddress(1), overlayAddress(2), overlayAddress(3)] as const;
@@ -77,10 +77,10 @@ test.each([
   const frames = (await c.agent.call("caught", capture)).map(({ data }) => data);
   const etherType = family === 4 ? 0x0800 : 0x86dd;
   const toGroup = frames.filter((data) => (data[0] ?? 0) & 1 && Buffer.from(data).readUInt16BE(12) === etherType);
-  const hops = toGroup
-    .filter((data) => data[family === 4 ? 23 : 20] === 17)
-    .map((data) => data[family === 4 ? 22 : 21]);
-  expect([...new Set(hops)], "TTLs of the packets to the group").toEqual([8]);
+  const datagrams = toGroup.filter((data) => data[family === 4 ? 23 : 20] === 17);
+  expect(datagrams).not.toEqual([]);
+  const others = datagrams.filter((data) => data[family === 4 ? 22 : 21] !== 8);
+  expect(others.map(hex), "packets to the group whose TTL is not 8").toEqual([]);
 });
 
 test("flood mode none forwards what the static FDB knows and nothing else", async () => {
@@ -91,8 +91,10 @@ test("flood mode none forwards what the static FDB knows and nothing else", asyn
   const { mac } = overlays[0];
   const known = testFrame(overlays[1].mac, mac, "known");
   const unknown = testFrame("02:00:00:00:09:09", mac, "unknown");
-  const [arrived] = await arrivals([kernel], () =>
-    a.agent.call("sendFrames", ours.device, [testFrame(BROADCAST, mac, "broadcast"), unknown, known]),
+  const [arrived] = await arrivals(
+    [kernel],
+    () => [1],
+    () => a.agent.call("sendFrames", ours.device, [testFrame(BROADCAST, mac, "broadcast"), unknown, known]),
   );
   expect(arrived).toEqual([known.toString("hex")]);
   await ours.daemon.expectMetric(2, "vxlane_dropped_frames_total", {
@@ -102,6 +104,10 @@ test("flood mode none forwards what the static FDB knows and nothing else", asyn
   });
   await ours.daemon.expectMetric(1, "vxlane_frames_total", { direction: "encap", vni: VNI });
   const back = testFrame(mac, overlays[1].mac, "back");
-  const [returned] = await arrivals([ours], () => b.agent.call("sendFrames", kernel.device, [back]));
+  const [returned] = await arrivals(
+    [ours],
+    () => [1],
+    () => b.agent.call("sendFrames", kernel.device, [back]),
+  );
   expect(returned).toEqual([back.toString("hex")]);
 });

@@ -23,7 +23,11 @@ test("an unknown VNI reaches nobody", async () => {
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
   const stranger = await kernelVxlan(b, { vni: VNI + 1, remotes: [a.address], overlay: two, quiet: true });
   const frames = [1, 2, 3, 4, 5].map((n) => testFrame(BROADCAST, two.mac, `stranger ${n}`));
-  const [arrived] = await arrivals([ours], () => b.agent.call("sendFrames", stranger.device, frames));
+  const [arrived] = await arrivals(
+    [ours],
+    () => [0],
+    () => b.agent.call("sendFrames", stranger.device, frames),
+  );
   expect(arrived).toEqual([]);
   await ours.daemon.expectMetric(5, "vxlane_dropped_frames_total", { reason: "unknown_vni", direction: "decap" });
 });
@@ -34,8 +38,10 @@ test("a VTEP that nobody configured injects nothing", async () => {
   if (a === undefined || b === undefined || intruder === undefined) throw new Error("three hosts were asked for");
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
   const datagrams = [1, 2, 3].map((n) => vxlanDatagram(VNI, testFrame(BROADCAST, three.mac, `injected ${n}`)));
-  const [arrived] = await arrivals([ours], () =>
-    intruder.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, intruder.address),
+  const [arrived] = await arrivals(
+    [ours],
+    () => [0],
+    () => intruder.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, intruder.address),
   );
   expect(arrived).toEqual([]);
   await ours.daemon.expectMetric(3, "vxlane_dropped_frames_total", { reason: "vtep_not_allowed", direction: "decap" });
@@ -55,8 +61,10 @@ test("a VTEP of another network is refused in this one", async () => {
   const ends = ["blue0", "red0"].map((device) => ({ host: a, device, overlay: one }));
   const frame = testFrame(BROADCAST, two.mac, "from blue's VTEP");
   const datagrams = [vxlanDatagram(VNI + 1, frame), vxlanDatagram(VNI, frame)];
-  const arrived = await arrivals(ends, () =>
-    b.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, b.address),
+  const arrived = await arrivals(
+    ends,
+    () => [1, 0],
+    () => b.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, b.address),
   );
   expect(arrived).toEqual([[frame.toString("hex")], []]);
   await daemon.expectMetric(1, "vxlane_dropped_frames_total", { reason: "vtep_not_in_network", vni: VNI + 1 });
@@ -93,7 +101,8 @@ test("two networks do not meet, though addresses and MACs are the same", async (
   ] as const) {
     for (const [i, { host, device, overlay }] of from.entries()) {
       const frames = [BROADCAST, others[i]?.overlay.mac ?? ""].map((to) => testFrame(to, overlay.mac, `by ${device}`));
-      const arrived = await arrivals([...others], () => host.agent.call("sendFrames", device, frames));
+      const counts = () => others.map((_, other) => (other === i ? frames.length : 0));
+      const arrived = await arrivals([...others], counts, () => host.agent.call("sendFrames", device, frames));
       expect(arrived[i], `from ${device}`).toEqual(frames.map((frame) => frame.toString("hex")));
       expect(arrived[1 - i], `from ${device} to the other network`).toEqual([]);
     }
@@ -113,13 +122,21 @@ test("two ports of one network talk without the underlay", async () => {
   const ends = [{ host: a, device: "blue1", overlay: two }, { host: a, device: "blue0", overlay: one }, remote];
 
   const frames = [1, 2, 3].map((n) => testFrame(two.mac, one.mac, `local ${n}`));
-  const unicast = await arrivals(ends, () => a.agent.call("sendFrames", "blue0", frames));
+  const unicast = await arrivals(
+    ends,
+    () => [frames.length, 0, 0],
+    () => a.agent.call("sendFrames", "blue0", frames),
+  );
   expect(unicast).toEqual([frames.map((frame) => frame.toString("hex")), [], []]);
   await daemon.expectMetric(3, "vxlane_local_frames_total", { vni: VNI });
   await daemon.expectMetric(0, "vxlane_frames_total", { vni: VNI, direction: "encap" });
 
   const broadcast = testFrame(BROADCAST, one.mac, "to all");
-  const flooded = await arrivals(ends, () => a.agent.call("sendFrames", "blue0", [broadcast]));
+  const flooded = await arrivals(
+    ends,
+    () => [1, 0, 1],
+    () => a.agent.call("sendFrames", "blue0", [broadcast]),
+  );
   expect(flooded).toEqual([[broadcast.toString("hex")], [], [broadcast.toString("hex")]]);
 });
 
@@ -137,8 +154,10 @@ test("what is no VXLAN is counted and harmless", async () => {
     ["", vxlanDatagram(VNI, frame)],
   ];
   const datagrams = cases.map(([, datagram]) => datagram);
-  const [arrived] = await arrivals([ours], () =>
-    b.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, b.address),
+  const [arrived] = await arrivals(
+    [ours],
+    () => [1],
+    () => b.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams, b.address),
   );
   expect(arrived).toEqual([frame.toString("hex")]);
   for (const reason of new Set(cases.map(([name]) => name).filter(Boolean))) {

@@ -42,15 +42,26 @@ test.each([4, 6] as const)("super-frames with IPv%i inside arrive whole", async 
     "a UDP train": () => udpOneWay(kernel, ours, family, Array(20).fill(1200), 1200),
   };
   for (const [what, send] of Object.entries(sends)) {
-    const capture = await a.agent.call("capture", [UNDERLAY]);
-    await send();
-    const frames = (await a.agent.call("caught", capture)).filter(({ outgoing }) => !outgoing);
+    const largest = async () => {
+      const capture = await a.agent.call("capture", [UNDERLAY]);
+      await send();
+      const frames = (await a.agent.call("caught", capture)).filter(({ outgoing }) => !outgoing);
+      return Math.max(0, ...frames.map(({ data }) => data.length));
+    };
     // An XDP program keeps the peer from sending them, and takes what comes before a capture could see it.
-    if (process.env.VXLANE_TEST_UNDERLAY === "xdp") continue;
-    const largest = Math.max(...frames.map(({ data }) => data.length));
-    expect(largest, `bytes of the largest frame that the veth delivered, ${what}`).toBeGreaterThan(20_000);
+    if (process.env.VXLANE_TEST_UNDERLAY === "xdp") {
+      await largest();
+      continue;
+    }
+    // How many segments TCP sends at once depends on how fast it finds the path, and so on the machine.
+    const message = `bytes of the largest frame that the veth delivered, ${what}`;
+    await expect.poll(largest, { message }).toBeGreaterThan(20_000);
   }
 });
+
+interface Report {
+  end: { sum_received?: { bytes: number }; sum?: { bytes: number; lost_percent: number } };
+}
 
 test("iperf3 finds no fault either", async () => {
   const [a, b] = await twoHosts(await createLab("iperf3"));
@@ -58,15 +69,19 @@ test("iperf3 finds no fault either", async () => {
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(ours, kernel);
   const server = b.ns.spawn("iperf3", ["-s", "-B", two.ipv4, "--forceflush"]);
-  await server.line((line) => line.includes("Server listening"), 5000);
+  await server.line((line) => line.includes("Server listening"), 20_000);
   const client = ["-c", two.ipv4, "-J", "-t", "1"];
   for (const args of [[], ["-R"], ["-u", "-b", "20M"], ["-u", "-b", "20M", "-R"]]) {
-    const report = JSON.parse(await a.ns.run("iperf3", [...client, ...args])) as {
-      end: { sum_received?: { bytes: number }; sum?: { bytes: number; lost_percent: number } };
+    // The server may be busy with the end of the last test, or get no core while its socket fills.
+    const faults = async () => {
+      const { code, stdout } = await a.ns.tryRun("iperf3", [...client, ...args]);
+      if (code !== 0) return stdout;
+      const { sum_received: tcp, sum: udp } = (JSON.parse(stdout) as Report).end;
+      const isMuch = ((tcp ?? udp)?.bytes ?? 0) > 1_000_000;
+      return { isMuch, isWhole: (udp?.lost_percent ?? 0) < 1 };
     };
-    const { sum_received: tcp, sum: udp } = report.end;
-    expect((tcp ?? udp)?.bytes, args.join(" ")).toBeGreaterThan(1_000_000);
-    if (udp !== undefined) expect(udp.lost_percent, args.join(" ")).toBeLessThan(1);
+    const message = `iperf3 ${args.join(" ")}`;
+    await expect.poll(faults, { message }).toEqual({ isMuch: true, isWhole: true });
   }
   await server.stop("SIGINT");
 });

@@ -17,7 +17,7 @@ test("traffic returns when vxlane was killed and starts again", async () => {
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(kernel, first);
   await first.daemon.kill();
-  expect(await a.ns.hasLink(first.device), "the TAP of a killed daemon").toBe(false);
+  await first.daemon.expectGone(first.device);
   const second = await vxlane(a, options);
   await reachable(kernel, second);
   await tcpOneWay(kernel, second, 4, 1_000_000);
@@ -56,9 +56,10 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s under traffic leaves nothing behin
   a.agent.call("tcpSend", two.ipv4, 5000, { bytes: 2e9 }).catch(() => undefined); // it is cut off
   await sleep(300);
   await ours.daemon.stop(signal);
-  const links = await a.ns.show<{ ifname: string }[]>("link", "show");
-  expect(links.map(({ ifname }) => ifname).sort()).toEqual(["lo", "under0"]);
-  expect(await a.ns.run("ss", ["-Hlnu", "sport = 4789"]), "a UDP socket is left").toBe("");
+  const links = async () => (await a.ns.show<{ ifname: string }[]>("link", "show")).map(({ ifname }) => ifname);
+  await expect.poll(async () => (await links()).sort()).toEqual(["lo", "under0"]);
+  const sockets = () => a.ns.run("ss", ["-Hlnu", "sport = 4789"]);
+  await expect.poll(sockets, { message: "a UDP socket is left" }).toBe("");
 });
 
 test("a persistent port survives with its addresses, and is taken up again", async () => {
@@ -89,13 +90,14 @@ test("several workers share several flows", async () => {
 test("an idle daemon rests", async () => {
   const [a, b] = await twoHosts(await createLab());
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
-  await sleep(1000);
   const pid = ours.daemon.process.child.pid ?? 0;
-  const start = performance.now();
-  const before = await cpuMs(pid);
-  await sleep(3000);
-  const share = ((await cpuMs(pid)) - before) / (performance.now() - start);
-  expect(share, "of one core").toBeLessThan(0.01);
+  const share = async () => {
+    const [start, before] = [performance.now(), await cpuMs(pid)];
+    await sleep(2000);
+    return ((await cpuMs(pid)) - before) / (performance.now() - start);
+  };
+  // What it does once, to start, takes longer on a busy machine.
+  await expect.poll(share, { message: "of one core" }).toBeLessThan(0.01);
 });
 
 /** CPU time of all threads of a process, in ms. */

@@ -49,7 +49,7 @@ test("promtool finds nothing to say after traffic of all kinds", async () => {
     await tcpOneWay(ours, kernel, 4, 1_000_000);
     return sumOf(await ours.daemon.metrics(), "vxlane_worker_busy_ratio");
   };
-  await expect.poll(ratio, { timeout: 10_000, interval: 50 }).toBeGreaterThan(0);
+  await expect.poll(ratio).toBeGreaterThan(0);
 });
 
 test("a super-frame counts as its segments", async () => {

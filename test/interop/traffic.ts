@@ -5,7 +5,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { End } from "../support/netns.js";
 
-/* Our choices. */
+/* Our choices. A busy machine may need seconds for what an idle one does at once. */
+const REACHABLE_MS = 20_000;
+const ECHO_MS = 5000;
+const ARRIVAL_MS = 20_000;
+/** So long a frame too many is waited for. */
+const SETTLE_MS = 100;
 const MEGABYTE = 1_000_000;
 const ETHERTYPE = 0x88b5; // IEEE 802, for experiments: no host sends it by itself
 let nextPort = 20_000;
@@ -13,7 +18,7 @@ let nextPort = 20_000;
 /** Asks until the other side answers: neighbours and learning may take the first echo. */
 export async function reachable(from: End, to: End, family: 4 | 6 = 4): Promise<void> {
   const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
-  for (let attempt = 0; attempt < 20; attempt++) {
+  for (const end = performance.now() + REACHABLE_MS; performance.now() < end; ) {
     const [time] = await from.host.agent.call("ping", { address, timeoutMs: 250 });
     if (time !== null) return;
   }
@@ -37,7 +42,7 @@ export async function pingBothWays(a: End, b: End, mtu = 1450): Promise<void> {
       const address = family === 4 ? to.overlay.ipv4 : to.overlay.ipv6;
       const largest = mtu - (family === 4 ? 28 : 48);
       for (const size of [0, 1, 56, largest]) {
-        const times = await from.host.agent.call("ping", { address, size, count: 2 });
+        const times = await from.host.agent.call("ping", { address, size, count: 2, timeoutMs: ECHO_MS });
         expect(times, `${size} bytes from ${from.host.ns.label} to ${address}`).not.toContain(null);
       }
     }
@@ -126,17 +131,28 @@ export function testFrame(to: string, from: string, text: string, vid?: number):
 
 export const BROADCAST = "ff:ff:ff:ff:ff:ff";
 
-/** Catches the frames of tests that come in at these ends while `send` runs, as hex, in order, for each end. */
-export async function arrivals(ends: End[], send: () => Promise<void>, settleMs = 200): Promise<string[][]> {
+/**
+ * Catches the frames of tests that come in at these ends once `send` runs, as hex, in order, for each end: waits until so many have come
+ * to each as are expected there, and a moment for more.
+ */
+export async function arrivals(ends: End[], counts: () => number[], send: () => Promise<void>): Promise<string[][]> {
   const captures = await Promise.all(ends.map(({ host, device }) => host.agent.call("capture", [device])));
+  const arrived = ends.map(() => [] as string[]);
+  const look = (isLast: boolean) =>
+    Promise.all(
+      ends.map(async ({ host }, i) => {
+        const frames = await host.agent.call("caught", captures[i] ?? 0, !isLast);
+        const ours = frames.filter(({ outgoing, data }) => !outgoing && isTestFrame(data));
+        arrived[i]?.push(...ours.map(({ data }) => hex(data)));
+      }),
+    );
   await send();
-  await sleep(settleMs);
-  return Promise.all(
-    ends.map(async ({ host }, i) => {
-      const frames = await host.agent.call("caught", captures[i] ?? 0);
-      return frames.filter(({ outgoing, data }) => !outgoing && isTestFrame(data)).map(({ data }) => hex(data));
-    }),
-  );
+  const isComplete = () => arrived.every((frames, i) => frames.length >= (counts()[i] ?? 0));
+  for (const end = performance.now() + ARRIVAL_MS; !isComplete() && performance.now() < end; await sleep(5))
+    await look(false);
+  await sleep(SETTLE_MS);
+  await look(true);
+  return arrived;
 }
 
 export const hex = (data: Uint8Array) => Buffer.from(data).toString("hex");
@@ -152,7 +168,8 @@ export async function broadcastReaches(from: End, others: End[]): Promise<void> 
   const frames = [1, 2, 3].map((n) =>
     testFrame(BROADCAST, from.overlay.mac, `broadcast ${n} of ${from.host.ns.label}`),
   );
-  const arrived = await arrivals(others, () => from.host.agent.call("sendFrames", from.device, frames));
+  const counts = () => others.map(() => frames.length);
+  const arrived = await arrivals(others, counts, () => from.host.agent.call("sendFrames", from.device, frames));
   for (const [i, list] of arrived.entries()) {
     expect(list, `from ${from.host.ns.label} to ${others[i]?.host.ns.label}`).toEqual(frames.map(hex));
   }

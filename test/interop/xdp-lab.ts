@@ -16,7 +16,6 @@ import {
 
 export const VNI = 100;
 export const [one, two] = [overlayAddress(1), overlayAddress(2)];
-export const SLOW = { timeout: 10_000, interval: 100 };
 export const XDP = { driver: "xdp", interface: UNDERLAY };
 
 export interface Status {
@@ -38,12 +37,12 @@ export async function expectAllFrames(daemon: Daemon): Promise<void> {
   };
   const { frames } = (await statusOf(daemon)).xdp;
   expect(frames.length).toBeGreaterThan(0);
-  await expect.poll(missing, SLOW).toEqual(frames.map(() => ({ missing: 0, sending: 0 })));
+  await expect.poll(missing).toEqual(frames.map(() => ({ missing: 0, sending: 0 })));
 }
 
 export async function expectMode(daemon: Daemon, name: string, mode: string): Promise<void> {
   const modeOf = async () => (await statusOf(daemon)).xdp.interfaces.find((link) => link.name === name)?.mode;
-  await expect.poll(modeOf, SLOW).toBe(mode);
+  await expect.poll(modeOf).toBe(mode);
 }
 
 export async function overXdp(

@@ -13,7 +13,6 @@ import {
   overXdp,
   portDaemon,
   problemsOf,
-  SLOW,
   statusOf,
   two,
   VNI,
@@ -38,7 +37,7 @@ test.each([4, 6] as const)("a kernel peer over IPv%i: the rings take it all", as
   await expectMode(ours.daemon, UNDERLAY, "native");
   await reachable(kernel, ours);
   // Until the kernel has found the next hop, and for a moment afterwards, frames leave through its socket.
-  await expect.poll(() => pastTheRings(ours.host, () => reachable(ours, kernel)), SLOW).toBe(0);
+  await expect.poll(() => pastTheRings(ours.host, () => reachable(ours, kernel))).toBe(0);
   const seen = await pastTheRings(ours.host, async () => {
     await broadcastReaches(ours, [kernel]);
     await broadcastReaches(kernel, [ours]);
@@ -79,7 +78,7 @@ test("kill -9 leaves no program behind", async () => {
   };
   expect(await programs()).toBeDefined();
   await ours.daemon.kill();
-  await expect.poll(programs, SLOW).toBeUndefined();
+  await expect.poll(programs).toBeUndefined();
 });
 
 test("the neighbour's MAC changes, the route changes, the interface goes down and up", async () => {
@@ -102,9 +101,9 @@ test("the neighbour's MAC changes, the route changes, the interface goes down an
   await ours.host.ns.ip(`route del ${kernel.host.address}/32`);
 
   await ours.host.ns.ip(`link set ${UNDERLAY} down`);
-  await expect.poll(() => problemsOf(daemon), SLOW).toContain("underlay_down");
+  await expect.poll(() => problemsOf(daemon)).toContain("underlay_down");
   await ours.host.ns.ip(`link set ${UNDERLAY} up`);
-  await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
+  await expect.poll(() => problemsOf(daemon)).toEqual([]);
   await reachable(ours, kernel);
   await tcpBothWays(ours, kernel, 2_000_000);
   await expectAllFrames(daemon);
@@ -114,10 +113,10 @@ test("a larger MTU gets larger frames, while it runs", async () => {
   const [ours, kernel] = await overXdp();
   await reachable(ours, kernel);
   const total = async () => (await statusOf(ours.daemon)).xdp.frames[0].total;
-  expect(await total()).toBe(4096);
+  await expect.poll(total).toBe(4096);
   await kernel.host.ns.ip(`link set ${UNDERLAY} mtu 3000`);
   await ours.host.ns.ip(`link set ${UNDERLAY} mtu 3000`);
-  await expect.poll(total, SLOW).toBe(2048);
+  await expect.poll(total).toBe(2048);
   await expectMode(ours.daemon, UNDERLAY, "native");
   await reachable(ours, kernel);
   await tcpBothWays(ours, kernel, 2_000_000);
@@ -148,16 +147,16 @@ test("a port's interface is removed and comes back", async () => {
   const before = await daemon.descriptors();
   for (let times = 0; times < 3; times++) {
     await a.ns.ip("link delete veth0");
-    await expect.poll(() => problemsOf(daemon), SLOW).toContain("port_gone");
+    await expect.poll(() => problemsOf(daemon)).toContain("port_gone");
     await box.host.ns.ip(
       `link add eth0 address ${one.mac} mtu 1450 type veth peer name veth0 mtu 1450 netns ${a.ns.name}`,
     );
     await a.ns.ip("link set veth0 up");
     await openOverlay(box.host, "eth0", one);
-    await expect.poll(() => problemsOf(daemon), SLOW).toEqual([]);
+    await expect.poll(() => problemsOf(daemon)).toEqual([]);
     await reachable(box, kernel);
   }
-  await expect.poll(() => daemon.descriptors(), SLOW).toBe(before);
+  await expect.poll(() => daemon.descriptors()).toBe(before);
   await expectAllFrames(daemon);
 });
 

@@ -28,8 +28,10 @@ const STOP_MS = 2000;
 const DRIVER = process.env.VXLANE_TEST_UNDERLAY;
 const OFFLOADS = process.env.VXLANE_TEST_OFFLOADS;
 
-/* Our choices. */
-const READY_MS = 20_000; // many things may share this machine; how fast it really is, a benchmark says
+/* Our choices. Many things may share this machine; how fast it really is, a benchmark says. */
+const READY_MS = 40_000;
+const ANSWER_MS = 20_000;
+const BALANCE_MS = 20_000;
 const METRICS = "127.0.0.1:9479";
 
 /** A config as a user writes it; what it leaves away, `start` fills in for the lab. */
@@ -79,8 +81,18 @@ export class Daemon {
     const ms = performance.now() - start;
     expect(exit, `${signal} to vxlane; its log:\n${this.process.stderr}`).toEqual({ code: 0, signal: null });
     expect(ms, `ms from ${signal} to the end`).toBeLessThan(STOP_MS);
-    for (const name of this.ports) expect(await this.host.ns.hasLink(name), `${name} is left behind`).toBe(false);
+    for (const name of this.ports) await this.expectGone(name);
     expect(existsSync(this.socket), "the API's socket is left behind").toBe(false);
+  }
+
+  /** The kernel removes an interface when the last descriptor is closed, which may be a moment after a process has ended. */
+  async expectGone(name: string): Promise<void> {
+    await expect.poll(() => this.host.ns.hasLink(name), { message: `${name} is left behind` }).toBe(false);
+  }
+
+  /** What it writes comes by another way than its answers. */
+  async expectLog(text: string | RegExp): Promise<void> {
+    await expect.poll(() => this.process.stderr, { message: "the log" }).toMatch(text);
   }
 
   /** Has the fault happen that it was started with. */
@@ -102,7 +114,7 @@ export class Daemon {
   /** The JSON answer to a GET. @throws unless it is 200 */
   async get<T>(path: string): Promise<T> {
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: this.socket, path, timeout: 5000 }, (response) => {
+      const call = request({ socketPath: this.socket, path, timeout: ANSWER_MS }, (response) => {
         let body = "";
         response.setEncoding("utf8").on("data", (text: string) => {
           body += text;
@@ -129,13 +141,18 @@ export class Daemon {
 
   /** Waits until a figure of the metrics is what it should be: counters are published a batch at a time. */
   async expectMetric(value: number, name: string, labels: Record<string, string | number>): Promise<void> {
-    await expect.poll(async () => sumOf(await this.metrics(), name, labels), { timeout: 3000 }).toBe(value);
+    await expect.poll(async () => sumOf(await this.metrics(), name, labels)).toBe(value);
+  }
+
+  /** The same for one that only grows. */
+  async expectMetricOver(value: number, name: string, labels: Record<string, string | number>): Promise<void> {
+    await expect.poll(async () => sumOf(await this.metrics(), name, labels)).toBeGreaterThan(value);
   }
 
   /** Once traffic rests: received = frames + local + dropped, for each direction, to the frame. */
   async expectBalance(): Promise<void> {
     let sums = balanceOf(await this.metrics());
-    for (let attempt = 0; attempt < 20; attempt++) {
+    for (const end = performance.now() + BALANCE_MS; performance.now() < end; ) {
       await sleep(100);
       const before = sums;
       sums = balanceOf(await this.metrics());

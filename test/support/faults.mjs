@@ -9,6 +9,9 @@
 //           errno in VXTEST_ERRNO
 //
 // Each worker thread loads this file, too; two of them wrap the compiled module there, and the last one the functions of libc.
+//
+// The log tells what happens, and each time that the daemon looks after its workers: how late it sees something is counted in its own
+// looks, because on a busy machine all clocks run on while nobody gets a core.
 
 import { createRequire, syncBuiltinESMExports } from "node:module";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
@@ -16,6 +19,7 @@ import koffi from "koffi";
 import { FDB_LOCKS } from "../../dist/dataplane-wasm/layout.js";
 
 const BLOCK_MS = 3000;
+const TICK_MS = 250; // the daemon's
 const LOCK = 7;
 const KEY = "vxtest";
 /* struct msghdr, struct iovec, struct virtio_net_hdr */
@@ -33,6 +37,10 @@ const hangs = {
   wait: () => koffi.load(null).func("int pause()")(),
 };
 
+function say(msg) {
+  require("node:fs").writeSync(2, `${JSON.stringify({ msg, time: new Date().toISOString() })}\n`);
+}
+
 if (isMainThread) watch();
 else if (fault === "refuse") wrapLibc(new Int32Array(getEnvironmentData(KEY)), Number(process.env.VXTEST_ERRNO));
 else if (fault in hangs) wrap(new Int32Array(getEnvironmentData(KEY)), hangs[fault]);
@@ -47,14 +55,25 @@ function watch() {
     }
   };
   syncBuiltinESMExports();
+  const { setInterval } = globalThis;
+  globalThis.setInterval = (look, ms, ...rest) => {
+    const told = () => {
+      say("looks after its workers");
+      look(...rest);
+    };
+    return ms === TICK_MS ? setInterval(told, ms) : setInterval(look, ms, ...rest);
+  };
   const isWanted = new Int32Array(new SharedArrayBuffer(4));
   setEnvironmentData(KEY, isWanted.buffer);
   const want = () => Atomics.store(isWanted, 0, 1);
   const faults = {
     block() {
+      say("stands still from now on");
       for (const end = performance.now() + BLOCK_MS; performance.now() < end; );
+      say("goes on");
     },
     kill() {
+      say("is killed now");
       threads.shift()?.terminate();
     },
     loop: want,
@@ -95,7 +114,7 @@ function wrap(isWanted, hang) {
     const faulty = (batch) => (worker, count) => {
       if (Atomics.compareExchange(isWanted, 0, 1, 0) === 1) {
         Atomics.store(locks, LOCK, worker + 1);
-        require("node:fs").writeSync(2, `{"msg":"hangs from now on","time":"${new Date().toISOString()}"}\n`);
+        say("hangs from now on");
         hang();
       }
       return batch(worker, count);

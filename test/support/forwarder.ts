@@ -57,7 +57,7 @@ export class Forwarder {
   impairment: Impairment = {};
   /** While somebody wants to know: each datagram's frame that has left, in order. */
   log: Buffer[] | undefined;
-  /** What became of datagrams. */
+  /** What became of datagrams; all that came are forwarded, lost ones too. */
   readonly count = { forwarded: 0, lost: 0, duplicated: 0, reordered: 0 };
   readonly #random = new Random(5);
   readonly #frame = Buffer.alloc(FRAME_ROOM);
@@ -86,6 +86,11 @@ export class Forwarder {
     this.#isOpen = false;
     await this.#end;
     for (const fd of this.#fds) close(fd);
+  }
+
+  /** Until nothing is held back. */
+  async rest(): Promise<void> {
+    while (this.#ways.some(({ held }) => held.length > 0)) await sleep(1);
   }
 
   async #run(): Promise<void> {

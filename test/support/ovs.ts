@@ -23,7 +23,8 @@ export async function ovsVxlan(host: Host, { vni, remote, overlay }: OvsVxlan): 
   const env = { OVS_RUNDIR: directory, OVS_LOGDIR: directory, OVS_DBDIR: directory };
   await host.ns.run("ovsdb-tool", ["create", database, SCHEMA]);
   host.ns.spawn("ovsdb-server", [database, `--remote=punix:${socket}`, `--unixctl=${directory}/db.ctl`], { env });
-  const vsctl = (...args: string[]) => host.ns.run("ovs-vsctl", [`--db=unix:${socket}`, "--timeout=10", ...args]);
+  const vsctl = (...args: string[]) =>
+    host.ns.run("ovs-vsctl", [`--db=unix:${socket}`, "--timeout=60", ...args], { timeoutMs: 60_000 });
   await vsctl("--retry", "--no-wait", "init");
   host.ns.spawn("ovs-vswitchd", [`unix:${socket}`, `--unixctl=${directory}/switch.ctl`], { env });
 

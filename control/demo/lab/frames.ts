@@ -24,16 +24,17 @@ export async function capture(interfaces: string[]): Promise<number> {
   return captureCount;
 }
 
-/** Ends a capture: its frames in their order. */
-export async function caught(id: number): Promise<CaughtFrame[]> {
+/** The frames of a capture, in their order, since the last call. Ends it, unless it is to go on. */
+export async function caught(id: number, goesOn = false): Promise<CaughtFrame[]> {
   const entry = captures.get(id);
   if (entry === undefined) throw new Error(`there is no capture ${id}`);
-  captures.delete(id);
   const frames: CaughtFrame[] = [];
   for (let frame = entry.socket.receive(); frame !== undefined; frame = entry.socket.receive()) {
     const name = entry.names.get(frame.interface);
     if (name !== undefined) frames.push({ ...frame, interface: name });
   }
+  if (goesOn) return frames;
+  captures.delete(id);
   entry.socket.close();
   return frames;
 }

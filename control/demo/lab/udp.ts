@@ -11,6 +11,9 @@ interface Collector {
   socket: Socket;
   hashes: string[];
 }
+/* Our choice. */
+const LOOK_MS = 5;
+
 const collectors = new Map<number, Collector>();
 
 const hashOf = (data: Uint8Array) => `${data.length}:${createHash("sha256").update(data).digest("hex").slice(0, 16)}`;
@@ -26,16 +29,17 @@ export async function udpListen(address: string, port: number): Promise<void> {
 }
 
 /** Waits for `count` datagrams, or until none has come for `quietMs`; the `length:hash` of each, sorted. */
-export async function udpTaken(port: number, count: number, quietMs = 500): Promise<string[]> {
+export async function udpTaken(port: number, count: number, quietMs = 3000): Promise<string[]> {
   const collector = collectors.get(port);
   if (collector === undefined) throw new Error(`nothing listens at port ${port}`);
-  for (let seen = -1; collector.hashes.length < count && collector.hashes.length !== seen; ) {
-    seen = collector.hashes.length;
-    await sleep(quietMs);
+  const { hashes } = collector;
+  for (let [seen, lastMs] = [-1, 0]; hashes.length < count; await sleep(LOOK_MS)) {
+    if (hashes.length !== seen) [seen, lastMs] = [hashes.length, performance.now()];
+    else if (performance.now() - lastMs > quietMs) break;
   }
   collectors.delete(port);
   collector.socket.close();
-  return collector.hashes.sort();
+  return hashes.sort();
 }
 
 export interface UdpOptions {

@@ -44,7 +44,7 @@ export function built(...args: string[]): Promise<Result> {
 /** Any program, whatever its exit code. */
 export function runs(program: string, args: string[], options: ExecFileOptions = {}): Promise<Result> {
   return new Promise((resolve) => {
-    const all = { timeout: 20_000, maxBuffer: 1 << 28, ...options };
+    const all = { timeout: 60_000, maxBuffer: 1 << 28, ...options };
     execFile(program, args, all, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : -1;
       resolve({ code, stdout: String(stdout), stderr: String(stderr) });
