@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { BPF_PROG_TYPE_SCHED_CLS, linkTcxEgress, loadProgram } from "../../control/linux/bpf.js";
 import { assemble, call, exit, move, R0, R2, R3 } from "../../control/linux/bpf-assembler.js";
 import { closeFd, inNamespace, listInterfaces } from "../../control/linux/index.js";
+import type { Daemon } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
 import { createLab, kernelVxlan, twoHosts, UNDERLAY } from "../support/netns.js";
 import { namespaceFile } from "./driver-lab.js";
@@ -60,14 +61,20 @@ test("offloads off: generic mode, said by status and metrics, and everything pas
   await expectAllFrames(ours.daemon);
 });
 
+/** What is said to whoever owns the port's other end. */
+async function expectHint(daemon: Daemon, remedy: string): Promise<void> {
+  const hint = async () => (await statusOf(daemon)).xdp.interfaces.find(({ name }) => name === "veth0")?.hint;
+  await expect.poll(hint).toContain(remedy);
+}
+
 test("native mode on a veth is copied, and both are said", async () => {
   const [ours] = await overXdp(4, { offloads: "auto" });
   await expectMode(ours.daemon, UNDERLAY, "native");
   await ours.daemon.expectMetric(1, "vxlane_offload_enabled", { feature: "xdp_native" });
   await ours.daemon.expectMetric(0, "vxlane_offload_enabled", { feature: "xdp_zerocopy" });
-  expect((await statusOf(ours.daemon)).xdp.interfaces).toEqual([
-    { name: UNDERLAY, as: "underlay", mode: "native", zeroCopy: false, queues: 1 },
-  ]);
+  const interfaces = async () => (await statusOf(ours.daemon)).xdp.interfaces;
+  const native = { name: UNDERLAY, as: "underlay", mode: "native", zeroCopy: false, queues: 1 };
+  await expect.poll(interfaces).toEqual([native]);
 });
 
 test("native mode ends the super-frames of a container by itself", async () => {
@@ -87,8 +94,7 @@ test("generic mode takes no super-frames, and says the remedy, with which a cont
   const box = await container(a, a.lab, one);
   const daemon = await portDaemon(a, { offloads: "off", ...withPort([b.address], XDP) });
   await expectMode(daemon, "veth0", "generic");
-  const port = (await statusOf(daemon)).xdp.interfaces.find(({ name }) => name === "veth0");
-  expect(port?.hint).toContain("tso off gso off");
+  await expectHint(daemon, "tso off gso off");
   await box.host.ns.run("ethtool", ["-K", "eth0", "tso", "off", "gso", "off"]);
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(box, kernel);
@@ -125,13 +131,16 @@ test("a container's VLAN tags pass with the remedy that is said", async () => {
   const [a, b] = await twoHosts(await createLab("ethtool"));
   const box = await container(a, a.lab, one);
   const daemon = await portDaemon(a, withPort([b.address], XDP));
-  const port = (await statusOf(daemon)).xdp.interfaces.find(({ name }) => name === "veth0");
-  expect(port?.hint).toContain("txvlan off");
+  await expectHint(daemon, "txvlan off");
   await box.host.ns.run("ethtool", ["-K", "eth0", "txvlan", "off"]);
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(box, kernel);
   tagAll(namespaceFile(box.host), "eth0", 7);
   const frame = testFrame(two.mac, one.mac, "tag");
-  const [arrived] = await arrivals([kernel], () => box.host.agent.call("sendFrames", "eth0", [frame]));
+  const [arrived] = await arrivals(
+    [kernel],
+    () => [1],
+    () => box.host.agent.call("sendFrames", "eth0", [frame]),
+  );
   expect(arrived).toEqual([hex(testFrame(two.mac, one.mac, "tag", 7))]);
 });

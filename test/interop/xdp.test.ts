@@ -129,9 +129,9 @@ test("a port that needs larger frames than the underlay gets them, whoever was f
   await a.ns.ip("link set veth0 mtu 3000");
   const daemon = await portDaemon(a, withPort([b.address], XDP));
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
-  await expect.poll(async () => (await statusOf(daemon)).xdp.frames[0].total, SLOW).toBe(2048);
+  await expect.poll(async () => (await statusOf(daemon)).xdp.frames[0].total).toBe(2048);
   await expect
-    .poll(async () => (await statusOf(daemon)).xdp.interfaces.map(({ mode }) => mode), SLOW)
+    .poll(async () => (await statusOf(daemon)).xdp.interfaces.map(({ mode }) => mode))
     .toEqual(["native", "native"]);
   await reachable(box, kernel);
   await tcpBothWays(box, kernel, 2_000_000);
