@@ -27,13 +27,14 @@ export function checkNetwork(
   rename: (path: string) => string = (path) => path,
 ): Checked {
   const whole = { local, underlay, workers, fdb, networks: [network] };
-  const own = (text: string) => rename(text).replaceAll(/networks\[0\]\.?/g, "");
+  const own = (path: string) => rename(path).replaceAll(/networks\[0\]\.?/g, "");
+  const said = (text: string) => own(text.replaceAll(/networks\[0\](?!\.)/g, "this network"));
   const renamed = (problem: ConfigProblem): ConfigProblem => ({
     ...valueAt(whole, problem.path),
     ...problem,
     path: own(problem.path),
-    message: own(problem.message),
-    ...(problem.allowed === undefined ? {} : { allowed: own(problem.allowed) }),
+    message: said(problem.message),
+    ...(problem.allowed === undefined ? {} : { allowed: said(problem.allowed) }),
   });
   try {
     const { config, warnings } = checkConfig(whole);

@@ -111,7 +111,7 @@ function checkMulticast(network: Draft, context: NetworkContext, problems: Probl
   if (!context.underlayInterface.present) {
     problems.error("ERR_CONFIG_KEY_MISSING", context.underlayInterface.path, "is missing", {
       value: null,
-      allowed: `the interface that joins the group of ${formatPath(network.path)}`,
+      allowed: `in the config, the interface that joins the group of ${formatPath(network.path)}`,
     });
   }
   const allow = network.get("allow");

@@ -2,6 +2,8 @@
 
 import { connect } from "node:net";
 import { beforeEach, describe, expect, it } from "vitest";
+import { checkNetwork } from "../../../control/api/rules.js";
+import { checkConfig } from "../../../control/config/config.js";
 import { Api } from "./fixture.js";
 
 const BLUE = "/v1/networks/100";
@@ -59,6 +61,15 @@ describe("a body", () => {
     expect(answer.type).toMatch(/^application\/problem\+json/);
     expect(answer.body.detail).not.toContain("networks[0]");
     expect(api.state()).toEqual(before);
+  });
+
+  it("is called this network, not by its place in a config", () => {
+    const { config } = checkConfig({ local: "10.0.0.1" });
+    const flood = { mode: "multicast", group: "239.0.0.1" };
+    const problem = { path: "underlay.interface", allowed: expect.stringContaining("the group of this network") };
+    expect(() => checkNetwork(config, { vni: 100, flood, allow: ["10.0.0.0/8"] })).toThrow(
+      expect.objectContaining({ problems: [expect.objectContaining(problem)] }),
+    );
   });
 
   it("has all its mistakes told at once", async () => {
