@@ -45,14 +45,20 @@ export async function readAll<N extends FormatName>(
 /** A VNI, or the name of a network that the daemon has. @throws ERR_USAGE, ERR_NOT_FOUND */
 export async function readNetwork(api: Api, text: string): Promise<number> {
   if (!/^[A-Za-z]/.test(text)) return readVni(text);
+  const names: string[] = [];
   for await (const { vni, name } of api.items<NetworkAnswer>(route("networks"))) {
     if (name === text) return vni;
+    if (typeof name === "string") names.push(name);
   }
-  throw new VxlaneError("ERR_NOT_FOUND", `there is no network ${text}`);
+  const { nearest } = await import("../config/spelling.js");
+  throw new VxlaneError("ERR_NOT_FOUND", `there is no network ${text}${meant(nearest(text, names))}`);
 }
 
 function wrong(what: string, text: string, message: string, allowed: string, suggestion?: string): VxlaneError {
-  const near = suggestion === undefined ? "" : `; did you mean ${suggestion}?`;
   const spelling = /^\S+$/.test(text) ? clip(text) : show(text);
-  return new VxlaneError("ERR_USAGE", `${what}: ${spelling} ${message}; allowed: ${allowed}${near}`);
+  return new VxlaneError("ERR_USAGE", `${what}: ${spelling} ${message}; allowed: ${allowed}${meant(suggestion)}`);
+}
+
+function meant(suggestion: string | undefined): string {
+  return suggestion === undefined ? "" : `; did you mean ${suggestion}?`;
 }

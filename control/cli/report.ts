@@ -2,6 +2,9 @@
 
 import { ConfigError, EXIT_FAILURE, EXIT_PRIVILEGE, formatProblem, VxlaneError } from "../errors.js";
 
+const RIGHTS =
+  "run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and, for the tap and xdp drivers of the underlay, CAP_BPF";
+
 /** Prints why a command failed. Returns the exit code. */
 export function report(error: unknown): number {
   if (error instanceof ConfigError) {
@@ -14,9 +17,7 @@ export function report(error: unknown): number {
   }
   if (isSyscallFailure(error)) {
     const denied = ["EPERM", "EACCES"].includes(error.code);
-    complain(
-      denied ? `${error.message}: permission denied; run as root or with CAP_NET_ADMIN and CAP_NET_RAW` : error.message,
-    );
+    complain(denied ? `${error.message}: permission denied; ${RIGHTS}` : error.message);
     return denied ? EXIT_PRIVILEGE : EXIT_FAILURE;
   }
   // Not meant to happen: whoever mends it wants the stack.

@@ -119,10 +119,13 @@ function describeAgeing(seconds: number): string {
   return seconds === 0 ? "never" : `${seconds} s`;
 }
 
+/** What there is can be changed key by key over HTTP alone. */
+const HINT = "; change it by the API, or remove it first";
+
 async function addOne(vniText: string, options: DaemonOptions & NetworkOptions): Promise<void> {
   const vni = readVni(vniText);
   const body = await readBody(options);
-  await add(await Api.of(options), networkSubject(vni), body, options.json);
+  await add(await Api.of(options), networkSubject(vni), body, options.json, HINT);
 }
 
 async function removeOne(vni: string, options: DaemonOptions): Promise<void> {

@@ -16,6 +16,8 @@ Examples:
   vxlane status
   vxlane status --socket /run/vxlane/api.sock --json
 
+off: an offload that is not in use, and why. problem: what is wrong now, and
+since when. BUSY: the share of the last second that a worker did not wait.
 Exits with 3 if no daemon answers.`,
     )
     .action(status);

@@ -157,7 +157,7 @@ describe("exit codes", () => {
     expect(await vxlane(...command.split(" "), "--socket", socket)).toEqual({
       code: 5,
       stdout: "",
-      stderr: expect.stringMatching(/^vxlane: .* is there already\n$/),
+      stderr: expect.stringMatching(/^vxlane: .* is there already[^\n]*\n$/),
     });
   });
 
@@ -178,6 +178,14 @@ describe("exit codes", () => {
     const { code, stdout, stderr } = await vxlane(...command.split(" "), "--socket", socket);
     expect({ code, stdout }).toEqual({ code: 4, stdout: "" });
     expect(stderr).toMatch(/^vxlane: there is no [^\n]+\n$/);
+  });
+
+  test("the name that was meant", async () => {
+    const { socket } = await daemon(answers);
+    expect(await vxlane("network", "show", "bleu", "--socket", socket)).toMatchObject({
+      code: 4,
+      stderr: "vxlane: there is no network bleu; did you mean blue?\n",
+    });
   });
 
   test("mistakes that the daemon finds: 2, a sentence for each", async () => {
