@@ -36,7 +36,8 @@ export class TapRings {
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       this.close();
-      offloads.set("port_uring", error.message);
+      const why = WHY.get(error.code);
+      offloads.set("port_uring", why === undefined ? error.message : `${error.message}: ${why}`);
     }
   }
 
@@ -45,6 +46,12 @@ export class TapRings {
     for (const ring of this.#rings.splice(0)) closeFd(ring.fd);
   }
 }
+
+const WHY = new Map([
+  ["ENOMEM", "locked memory is limited: raise RLIMIT_MEMLOCK, or give the process CAP_IPC_LOCK"],
+  ["EPERM", "forbidden here: kernel.io_uring_disabled, or the rules of a container"],
+  ["EINVAL", "it takes Linux 6.5 or newer"],
+]);
 
 /** @throws SyscallError */
 function probe(ring: TapRing): void {

@@ -45,7 +45,7 @@ export function attachProgram(
 export function explainXdp(error: unknown, name: string): unknown {
   if (!(error instanceof SyscallError)) return error;
   if ([EPERM, EACCES].includes(error.errno)) {
-    const needs = "AF_XDP needs CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF (or root)";
+    const needs = "AF_XDP needs CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON (or root)";
     return new VxlaneError("ERR_PRIVILEGE", `${name}: ${error.message}: ${needs}`, { cause: error });
   }
   const why = WHY.get(error.code);
