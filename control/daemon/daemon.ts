@@ -18,6 +18,7 @@ import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
 import { Offloads } from "./offloads.js";
 import { Overlay } from "./overlay.js";
+import { PathMtu } from "./path-mtu.js";
 import { PortDevices } from "./port-devices.js";
 import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
@@ -125,6 +126,8 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   await useTrains(offloads, sockets, ring === undefined ? undefined : "the rings of xdp take single frames");
   const events = new LinkEvents(undefined, tunnel === undefined ? "links" : "routes");
   cleanup.add("close the link events", () => events.close());
+  const pathMtu = new PathMtu(tunnelOptions.local, port);
+  cleanup.add("close the ICMP socket", () => pathMtu.close());
   const { stateDir } = config;
   const watch = new Watch(
     { local, interface: underlayInterface, stateDir },
@@ -137,6 +140,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     ring?.tick(performance.now());
     watch.tick(performance.now());
     offloads.tick();
+    if (pathMtu.tick(performance.now())) tunnel?.check(listInterfaces());
   };
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
