@@ -40,6 +40,7 @@ export function createProgram(): Command {
     .helpCommand("help [command]", "print help of a command")
     .addHelpText("after", `${EXAMPLES}\n${EXIT_CODES}`)
     .showSuggestionAfterError()
+    .showHelpAfterError("(add --help to see what it takes)")
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "vxlane: ")),
       getOutHelpWidth: () => HELP_COLUMNS,

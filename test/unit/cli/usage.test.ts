@@ -130,7 +130,7 @@ test.each([
   ["a figure misspelt", ["bench", "--only", "tcp-1-oot"], /--only tcp-1-oot fits no measure; did you mean tcp-1-out\?/],
   ["a report that is none", ["bench", "report", "/proc/version"], /\/proc\/version is not JSON/],
   ["a page without a name", ["bench", "report", "a", "--markdown", ""], /--markdown: the name of a file is missing/],
-  ["no report", ["bench", "report"], /missing required argument 'file'/],
+  ["no report", ["bench", "report"], /missing required argument 'file'\n\(add --help/],
   ["one report", ["bench", "compare", "a.json"], /missing required argument 'after'/],
   ["a tolerance that is none", ["bench", "compare", "a", "b", "--tolerance", "much"], /--tolerance: much .*5%/],
   ["a report that is not there", ["bench", "compare", "/nowhere/a", "b"], /\/nowhere\/a cannot be read: ENOENT/],
