@@ -1,5 +1,5 @@
-// The same loops in C, compiled on the spot. That of a udp worker (loop.c) is a contender for round trips only: it shows how much of
-// a sleeping vxlane's latency is sleeping. That of an xdp worker (xdp-loop.c) shows what AF_XDP forwards in this kernel.
+// The same loops in C, compiled on the spot. That of a udp worker (loop.c) shows how much of a sleeping vxlane's latency is
+// sleeping, and how many frames its system calls carry. That of an xdp worker (xdp-loop.c) shows what AF_XDP forwards in this kernel.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -26,18 +26,22 @@ const FOLDERS = [".", "../../../../bench/suites/path"];
 
 const COMPILE_MS = 20_000;
 
-/** How a program ended, if it has. */
-type Ended = () => string | undefined;
+export interface Loop {
+  readonly pid: number | undefined;
+  /** How it ended, if it has. */
+  ended(): string | undefined;
+}
 
-/** Starts it in host a. @throws with the words of gcc or of the program */
-export async function startLoop(run: Run, host: Host, tap: string): Promise<Ended> {
-  const ended = await start(run, host, "loop", [tap, UNDERLAY.a, UNDERLAY.b, `${VXLAN_PORT}`, `${VNI}`]);
+/** Starts it in host `side`. @throws with the words of gcc or of the program */
+export async function startLoop(run: Run, host: Host, side: "a" | "b", tap: string): Promise<Loop> {
+  const ways = side === "a" ? [UNDERLAY.a, UNDERLAY.b] : [UNDERLAY.b, UNDERLAY.a];
+  const loop = await start(run, host, "loop", [tap, ...ways, `${VXLAN_PORT}`, `${VNI}`]);
   await ip("-n", host.namespace, "link", "set", tap, "mtu", String(OVERLAY_MTU), "up");
-  return ended;
+  return loop;
 }
 
 /** Starts it in host a, whose next hop is nobody. @throws as above */
-export async function startXdpLoop(run: Run, host: Host, isTunnel: boolean, parties: Parties): Promise<Ended> {
+export async function startXdpLoop(run: Run, host: Host, isTunnel: boolean, parties: Parties): Promise<Loop> {
   const args = [PORT, UNDERLAY_DEVICE];
   if (isTunnel) {
     const { mac } = await describe(host, UNDERLAY_DEVICE, UNDERLAY.a);
@@ -53,7 +57,7 @@ async function start(
   name: string,
   args: readonly string[],
   parties?: Parties,
-): Promise<Ended> {
+): Promise<Loop> {
   const candidates = FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}/${name}.c`, import.meta.url)));
   const source = candidates.find((path) => existsSync(path));
   if (source === undefined) throw new Error("the C loop's source is not in this installation, only in the repository");
@@ -72,5 +76,8 @@ async function start(
     child.stdout?.once("data", () => resolve());
     child.once("exit", (code) => reject(new Error(`the C loop ended with ${code}: ${complaint.trim()}`)));
   });
-  return () => (child.exitCode === null ? undefined : `the C loop ended with ${child.exitCode}`);
+  return {
+    pid: child.pid,
+    ended: () => (child.exitCode === null ? undefined : `the C loop ended with ${child.exitCode}`),
+  };
 }

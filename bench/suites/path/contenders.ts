@@ -90,25 +90,42 @@ const ovs: Contender = {
   programs: [...OVS_PROGRAMS, "ethtool"],
   build: async (run, label) => {
     const { a, b } = await twoHosts(run, label);
-    await startOvs(run, a);
+    const tunnel = await startOvs(run, a);
     await finishAsOnAWire(run, b);
-    return introduce(await openEnd(a, OVS_DEVICE, OVERLAY.a), await kernelEnd(b));
+    return { ...(await introduce(await openEnd(a, OVS_DEVICE, OVERLAY.a), await kernelEnd(b))), tunnel };
   },
 };
 
 export const C_LOOP = "C loop";
+const C_LOOPS = "C loop both ends";
 
 const cLoop: Contender = {
   name: C_LOOP,
   endToEnd: true,
-  tests: ["rtt"],
+  tests: ["rtt", "frames-64-out"],
   fullOnly: true,
   programs: ["gcc", "ethtool"],
   build: async (run, label) => {
     const { a, b } = await twoHosts(run, label);
-    const broken = await startLoop(run, a, TAP);
+    const { pid, ended } = await startLoop(run, a, "a", TAP);
     await finishAsOnAWire(run, b);
-    return { ...(await introduce(await openEnd(a, TAP, OVERLAY.a), await kernelEnd(b))), broken };
+    const way = await introduce(await openEnd(a, TAP, OVERLAY.a), await kernelEnd(b));
+    return { ...way, tunnel: pid, broken: ended };
+  },
+};
+
+const cLoops: Contender = {
+  name: C_LOOPS,
+  endToEnd: true,
+  tests: ["frames-64-out"],
+  fullOnly: true,
+  programs: ["gcc"],
+  build: async (run, label) => {
+    const { a, b } = await twoHosts(run, label);
+    const [loop, other] = [await startLoop(run, a, "a", TAP), await startLoop(run, b, "b", TAP)];
+    const theirs = { ...(await openEnd(b, TAP, OVERLAY.b)), joins: true };
+    const way = await introduce(await openEnd(a, TAP, OVERLAY.a), theirs);
+    return { ...way, tunnel: loop.pid, broken: () => loop.ended() ?? other.ended() };
   },
 };
 
@@ -135,7 +152,7 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
       return [inner, await startVxlane(run, host, which, config(PORT))];
     }
     const daemon = await startVxlane(run, host, which, config(TAP));
-    return [await openEnd(host, TAP, OVERLAY[which]), daemon];
+    return [{ ...(await openEnd(host, TAP, OVERLAY[which])), joins: true }, daemon];
   };
   return {
     name: ["vxlane", driver, ...(suffix === undefined ? [] : [suffix])].join(" "),
@@ -144,9 +161,10 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
     build: async (run, label) => {
       const { a, b } = await twoHosts(run, label);
       const [ours, daemon] = await side(run, label, a, "a");
-      if (!bothEnds) return { ...(await introduce(ours, await kernelEnd(b))), broken: daemon.ended };
+      const tunnel = daemon.pid;
+      if (!bothEnds) return { ...(await introduce(ours, await kernelEnd(b))), tunnel, broken: daemon.ended };
       const [theirs, other] = await side(run, label, b, "b");
-      return { ...(await introduce(ours, theirs)), broken: () => daemon.ended() ?? other.ended() };
+      return { ...(await introduce(ours, theirs)), tunnel, broken: () => daemon.ended() ?? other.ended() };
     },
   };
 }
@@ -174,6 +192,7 @@ export const END_TO_END: readonly Contender[] = [
   bridgeKernel,
   ovs,
   cLoop,
+  cLoops,
   ...variants("udp"),
   vxlane("udp", offloadsOff),
   ...variants("tap"),

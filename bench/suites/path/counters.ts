@@ -5,10 +5,12 @@
 
 import { readFileSync } from "node:fs";
 import { machineCpuSeconds } from "../../host.js";
+import { HEADERS_LEN } from "./frames.js";
 
-/** Frames that a device has taken from its host (tx) and handed to it (rx), and those that it dropped. */
+/** Frames that a device has taken from its host (tx) and handed to it (rx), and those that it dropped; a super-frame is one. */
 export interface DeviceCounters {
   readonly rxFrames: number;
+  readonly rxBytes: number;
   readonly rxDropped: number;
   readonly txFrames: number;
   readonly txDropped: number;
@@ -20,6 +22,7 @@ export interface Reading extends DeviceCounters {
 }
 
 /* Columns of /proc/net/dev after the name: 8 of reception, 8 of transmission. */
+const RX_BYTES = 0;
 const RX_FRAMES = 1;
 const RX_DROPPED = 3;
 const TX_FRAMES = 9;
@@ -38,6 +41,7 @@ export function parseNetDev(text: string, device: string): DeviceCounters {
   const column = (index: number): number => columns[index] ?? Number.NaN;
   return {
     rxFrames: column(RX_FRAMES),
+    rxBytes: column(RX_BYTES),
     rxDropped: column(RX_DROPPED),
     txFrames: column(TX_FRAMES),
     txDropped: column(TX_DROPPED) + column(TX_ERRORS),
@@ -58,9 +62,20 @@ export interface Rate {
   readonly cores: number;
 }
 
-/** @throws if nothing was received in between */
-export function receivedBetween(from: Reading, to: Reading): Rate {
-  const millions = (to.rxFrames - from.rxFrames) / 1e6;
+/**
+ * Frames that came between two readings.
+ * @param joined length of each, if the device may be given several of them as one super-frame: that has their data one behind
+ *   the other, but the headers once, and tells by its bytes how many they were
+ */
+export function framesBetween(from: DeviceCounters, to: DeviceCounters, joined?: number): number {
+  const frames = to.rxFrames - from.rxFrames;
+  if (joined === undefined) return frames;
+  return (to.rxBytes - from.rxBytes - frames * HEADERS_LEN) / (joined - HEADERS_LEN);
+}
+
+/** @param joined as of framesBetween. @throws if nothing was received in between */
+export function receivedBetween(from: Reading, to: Reading, joined?: number): Rate {
+  const millions = framesBetween(from, to, joined) / 1e6;
   if (!(millions > 0)) throw new Error("nothing arrived");
   const seconds = (to.atMs - from.atMs) / 1000;
   const cpuSeconds = to.cpuSeconds - from.cpuSeconds;
@@ -80,15 +95,17 @@ export interface Flow {
 
 /**
  * The books of a flow. A frame that the sending device refuses (a TAP whose queue is full) was sent and is lost.
+ * @param joined as of framesBetween
  * @throws if more arrived than was sent: then somebody else's frames were counted
  */
 export function books(
   sender: { readonly before: DeviceCounters; readonly after: DeviceCounters },
   receiver: { readonly before: DeviceCounters; readonly after: DeviceCounters },
+  joined?: number,
 ): Flow {
   const taken = sender.after.txFrames - sender.before.txFrames;
   const refused = sender.after.txDropped - sender.before.txDropped;
-  const received = receiver.after.rxFrames - receiver.before.rxFrames;
+  const received = framesBetween(receiver.before, receiver.after, joined);
   const onTheWay = taken - received;
   if (onTheWay < 0)
     throw new Error(`${received} frames arrived, but only ${taken} were sent: something else sends too`);

@@ -85,10 +85,12 @@ function throughput(run: Run, contender: string, what: string, id: string, unit:
   const baseline = measure.options.baseline === KERNEL ? "the kernel's" : "a kernel bridge's";
   const ratio = measure.ratio(contender);
   const cpu = find(run, `${id}-cpu`)?.ratio(contender);
+  const loop = contender === LOOP_OF ? measure.ratio(C_LOOP) : undefined;
   return [
     `${what}, ${contender}: ${value.median.toPrecision(3)} ${unit}`,
     ...(ratio === undefined ? [] : [`, ${ratio.median.toFixed(2)} of ${baseline}`]),
     ...(cpu === undefined ? [] : [`; ${cpu.median.toFixed(1)} times its CPU`]),
+    ...(loop === undefined ? [] : [`; the same loop in C: ${loop.median.toFixed(2)}`]),
   ].join("");
 }
 

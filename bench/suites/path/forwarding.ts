@@ -133,13 +133,13 @@ const FORWARDERS: readonly Forwarder[] = [
     name: "C xdp",
     programs: ["gcc"],
     fullOnly: true,
-    build: async (run, host) => ({ ended: await startXdpLoop(run, host, true, PARTIES) }),
+    build: (run, host) => startXdpLoop(run, host, true, PARTIES),
   },
   {
     name: C_NO_TUNNEL,
     programs: ["gcc"],
     fullOnly: true,
-    build: async (run, host) => ({ ended: await startXdpLoop(run, host, false, PARTIES) }),
+    build: (run, host) => startXdpLoop(run, host, false, PARTIES),
   },
 ];
 

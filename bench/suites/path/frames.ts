@@ -1,4 +1,5 @@
-// The frames that the generators send: UDP of one flow, plain or already inside VXLAN, as bytes.
+// The frames that the generators send: UDP of one flow, plain or already inside VXLAN, as bytes. They look as if a socket of Linux
+// had sent them, with DF and a UDP checksum: without these two, nobody may join frames of a flow to a super-frame.
 
 /* From RFC 791, 768 and 7348 */
 const ETHERNET_LEN = 14;
@@ -8,6 +9,9 @@ const VXLAN_LEN = 8;
 const ETHERTYPE_IPV4 = 0x0800;
 const PROTOCOL_UDP = 17;
 const VXLAN_FLAG_I = 0x08;
+const IPV4_DF = 0x4000;
+/** What a super-frame has once, and each of its frames would have again. */
+export const HEADERS_LEN = ETHERNET_LEN + IPV4_LEN + UDP_LEN;
 
 /* Our choices */
 const TTL = 64;
@@ -25,9 +29,15 @@ export interface Addresses {
 
 /** A UDP frame of `frameLen` bytes from the Ethernet header on, without FCS. */
 export function udpFrame(addresses: Addresses, frameLen: number): Uint8Array {
-  const payloadLen = frameLen - ETHERNET_LEN - IPV4_LEN - UDP_LEN;
+  const payloadLen = frameLen - HEADERS_LEN;
   if (payloadLen < 0) throw new Error(`a UDP frame has no room in ${frameLen} bytes`);
-  return around(addresses, INNER_PORT, INNER_PORT, new Uint8Array(payloadLen).fill(FILL));
+  const frame = around(addresses, INNER_PORT, INNER_PORT, new Uint8Array(payloadLen).fill(FILL));
+  const view = new DataView(frame.buffer);
+  const udp = ETHERNET_LEN + IPV4_LEN;
+  // The pseudo-header: addresses, which lie in front of the UDP header, protocol, and length.
+  const sum = wordsOf(view, udp - 8, frame.length) + PROTOCOL_UDP + UDP_LEN + payloadLen;
+  view.setUint16(udp + 6, ~fold(sum) & 0xffff || 0xffff);
+  return frame;
 }
 
 /** `inner` in VXLAN, with no outer UDP checksum. */
@@ -49,7 +59,7 @@ function around(
   dport: number,
   payload: Uint8Array,
 ): Uint8Array {
-  const frame = new Uint8Array(ETHERNET_LEN + IPV4_LEN + UDP_LEN + payload.length);
+  const frame = new Uint8Array(HEADERS_LEN + payload.length);
   const view = new DataView(frame.buffer);
   frame.set(macBytes(dstMac), 0);
   frame.set(macBytes(srcMac), 6);
@@ -57,11 +67,12 @@ function around(
   const ip = ETHERNET_LEN;
   view.setUint16(ip, 0x4500);
   view.setUint16(ip + 2, frame.length - ETHERNET_LEN);
+  view.setUint16(ip + 6, IPV4_DF);
   view.setUint8(ip + 8, TTL);
   view.setUint8(ip + 9, PROTOCOL_UDP);
   frame.set(ipv4Bytes(src), ip + 12);
   frame.set(ipv4Bytes(dst), ip + 16);
-  view.setUint16(ip + 10, headerChecksum(view, ip));
+  view.setUint16(ip + 10, ~fold(wordsOf(view, ip, ip + IPV4_LEN)) & 0xffff);
   const udp = ip + IPV4_LEN;
   view.setUint16(udp, sport);
   view.setUint16(udp + 2, dport);
@@ -70,11 +81,16 @@ function around(
   return frame;
 }
 
-function headerChecksum(view: DataView, offset: number): number {
+function wordsOf(view: DataView, from: number, end: number): number {
   let sum = 0;
-  for (let at = 0; at < IPV4_LEN; at += 2) sum += view.getUint16(offset + at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
+  for (let at = from; at < end; at += 2) sum += at + 1 < end ? view.getUint16(at) : view.getUint8(at) << 8;
+  return sum;
+}
+
+function fold(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded & 0xffff) + (folded >>> 16);
+  return folded;
 }
 
 function macBytes(mac: string): number[] {

@@ -69,6 +69,7 @@ export async function blast(run: Run, way: Way, options: BlastOptions): Promise<
   const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const [file = "", ...args] = generator.commandLine(from.device, way.frame(direction, frameLen), folder);
+  const joined = to.joins === true ? frameLen : undefined;
   if (generator.polled) await gro(run, way, direction, "on");
 
   const before = { sender: read(from), receiver: read(to) };
@@ -87,7 +88,7 @@ export async function blast(run: Run, way: Way, options: BlastOptions): Promise<
     await pause(run, WARM_UP_SECONDS);
     const first = readDevice(to.pid, to.device);
     await pause(run, seconds);
-    rate = receivedBetween(first, readDevice(to.pid, to.device));
+    rate = receivedBetween(first, readDevice(to.pid, to.device), joined);
     alive();
   } finally {
     await stop(sender, "SIGINT");
@@ -99,7 +100,7 @@ export async function blast(run: Run, way: Way, options: BlastOptions): Promise<
     { before: before.sender, after: read(from) },
     { before: before.receiver, after: read(to) },
   ];
-  return { ...rate, flow: books(sent, received) };
+  return { ...rate, flow: books(sent, received, joined) };
 }
 
 /** A veth's receiver polls when GRO is on, and only then takes live frames. */

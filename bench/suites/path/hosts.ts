@@ -35,6 +35,8 @@ export interface End extends Host {
   readonly device: string;
   readonly address: string;
   readonly mac: string;
+  /** A TAP that may be given frames of a flow as one super-frame. */
+  readonly joins?: boolean;
 }
 
 export type Direction = "out" | "in";
@@ -47,6 +49,8 @@ export interface Way {
   frame(direction: Direction, frameLen: number): Uint8Array;
   /** Why it can no longer be measured. */
   readonly broken?: () => string | undefined;
+  /** The process at the side of the contender that carries frames, unless that is the kernel. */
+  readonly tunnel?: number;
   /** The device that receives first, where the sender is not the contender itself. */
   readonly entry?: Readonly<Record<Direction, Pick<End, "namespace" | "device">>>;
 }

@@ -26,25 +26,24 @@ export interface OvsOptions {
   readonly parties?: Parties;
 }
 
-/** The switch in host a, with a tunnel to b. `br-int` is up, without an address. */
+/** The switch in host a, with a tunnel to b. `br-int` is up, without an address. Returns the pid of what carries its frames. */
 export async function startOvs(
   run: Run,
   host: Host,
   { ports = [], fdb = [], nextHopMac, parties }: OvsOptions = {},
-): Promise<void> {
+): Promise<number | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-ovs-"));
   run.defer(() => rm(folder, { recursive: true, force: true }));
   const paths = [`OVS_RUNDIR=${folder}`, `OVS_LOGDIR=${folder}`, `OVS_DBDIR=${folder}`];
   const [database, socket, control] = [join(folder, "conf.db"), join(folder, "db.sock"), join(folder, "switch.ctl")];
-  const start = (file: string, ...args: string[]): void => {
-    spawnIn(run, host.namespace, "env", [...paths, ...pinned("tunnel", file, args, parties)]);
-  };
+  const start = (file: string, ...args: string[]): number | undefined =>
+    spawnIn(run, host.namespace, "env", [...paths, ...pinned("tunnel", file, args, parties)]).pid;
   const vsctl = (...args: string[]): Promise<string> =>
     inside(run, host, "ovs-vsctl", [`--db=unix:${socket}`, "--timeout=10", ...args], 15_000);
   await inside(run, host, "ovsdb-tool", ["create", database, SCHEMA]);
   start("ovsdb-server", database, `--remote=punix:${socket}`, `--unixctl=${folder}/db.ctl`);
   await vsctl("--retry", "--no-wait", "init");
-  start("ovs-vswitchd", `unix:${socket}`, `--unixctl=${control}`);
+  const tunnel = start("ovs-vswitchd", `unix:${socket}`, `--unixctl=${control}`);
 
   const under = await describe(host, UNDERLAY_DEVICE, UNDERLAY.a);
   const bridge = (name: string, mac?: string): string[] => [
@@ -68,4 +67,5 @@ export async function startOvs(
     inside(run, host, "ovs-appctl", ["-t", control, "-T", "10", ...args], 15_000);
   for (const { port, mac } of fdb) await appctl("fdb/add", OVS_DEVICE, port, "0", mac);
   if (nextHopMac !== undefined) await appctl("tnl/neigh/set", "br-phy", UNDERLAY.b, nextHopMac);
+  return tunnel;
 }

@@ -12,7 +12,7 @@ import { build, Ceiling, howToInstall, type Member, message, Turns } from "./fie
 import { promise, sumUp } from "./floors.js";
 import { FORWARDING } from "./forwarding.js";
 import { NOTES } from "./notes.js";
-import { pinning } from "./pinning.js";
+import { framesPinning, pinning } from "./pinning.js";
 import { LOAD_OF, TESTS, type Test } from "./tests.js";
 
 const CONTENDERS: readonly Contender[] = [...END_TO_END, ...FORWARDING];
@@ -110,7 +110,8 @@ async function run(run: Run): Promise<void> {
     }
     return;
   }
-  run.fact("pinning of path", `${pinning()}; encap only and decap only: ${pinning(2)}`);
+  const frames = `frames end to end: ${framesPinning()}`;
+  run.fact("pinning of path", `${pinning()}; ${frames}; encap only and decap only: ${pinning(2)}`);
 
   const members: Member[] = [];
   for (const [index, contender] of contenders.entries()) members.push(await build(run, contender, String(index)));

@@ -6,6 +6,7 @@ import type { TestId } from "./contenders.js";
 import { roundTrips, roundTripsApart, tcp, tcpSeconds } from "./flows.js";
 import { blast, FLOOD, type Generator, TRAFGEN } from "./generator.js";
 import type { Direction, Way } from "./hosts.js";
+import { apart } from "./pinning.js";
 
 export const KERNEL = "kernel";
 export const BRIDGE = "bridge+kernel";
@@ -115,7 +116,8 @@ function frameTest({ id, title, chart, quick, baseline, sentLen, ...how }: Frame
     ],
     seconds: (seconds) => seconds * FRAMES_SHARE + 0.6,
     sample: async (run, way) => {
-      const sent = await blast(run, way, { ...how, seconds: run.settings.seconds * FRAMES_SHARE });
+      const seconds = run.settings.seconds * FRAMES_SHARE;
+      const sent = await apart(way.tunnel, () => blast(run, way, { ...how, seconds }));
       return { values: [sent.millionPerSecond, sent.cpuSecondsPerMillion], cores: sent.cores, counts: sent.flow };
     },
     ceiling: { frameLen: sentLen, generator },

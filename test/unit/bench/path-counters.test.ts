@@ -1,7 +1,13 @@
 // How the path suite counts: /proc/net/dev, rates between two readings, and the books of a flow.
 
 import { describe, expect, test } from "vitest";
-import { books, type DeviceCounters, parseNetDev, receivedBetween } from "../../../bench/suites/path/counters.js";
+import {
+  books,
+  type DeviceCounters,
+  framesBetween,
+  parseNetDev,
+  receivedBetween,
+} from "../../../bench/suites/path/counters.js";
 
 const NET_DEV = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -11,7 +17,13 @@ under0:     896       7    1    3    0     0          0         0     1234      
 
 describe("/proc/net/dev", () => {
   test("reads one device", () => {
-    expect(parseNetDev(NET_DEV, "under0")).toEqual({ rxFrames: 7, rxDropped: 3, txFrames: 21, txDropped: 7 });
+    expect(parseNetDev(NET_DEV, "under0")).toEqual({
+      rxFrames: 7,
+      rxBytes: 896,
+      rxDropped: 3,
+      txFrames: 21,
+      txDropped: 7,
+    });
     expect(parseNetDev(NET_DEV, "lo").rxFrames).toBe(2);
   });
 
@@ -22,6 +34,7 @@ describe("/proc/net/dev", () => {
 
 const counters = (given: Partial<DeviceCounters>): DeviceCounters => ({
   rxFrames: 0,
+  rxBytes: 0,
   rxDropped: 0,
   txFrames: 0,
   txDropped: 0,
@@ -42,6 +55,22 @@ describe("a rate", () => {
 
   test("nothing received is no rate", () => {
     expect(() => receivedBetween(reading(5, 0, 0), reading(5, 1000, 1))).toThrow("nothing arrived");
+  });
+});
+
+describe("super-frames", () => {
+  const before = counters({ rxFrames: 5, rxBytes: 1000 });
+  // Of 64 B frames: one of 63 frames, one of 2, and one frame alone.
+  const after = counters({ rxFrames: 8, rxBytes: 1000 + 3 * 42 + (63 + 2 + 1) * 22 });
+
+  test("count as the frames that they were made of", () => {
+    expect(framesBetween(before, after, 64)).toBe(66);
+    expect(framesBetween(before, after)).toBe(3);
+  });
+
+  test("also in the books", () => {
+    const sender = { before: counters({}), after: counters({ txFrames: 70 }) };
+    expect(books(sender, { before, after }, 64)).toMatchObject({ sent: 70, received: 66, lost: 4 });
   });
 });
 

@@ -27,6 +27,9 @@ test.each([64, 512, 1400])("a UDP frame of %i bytes", (frameLen) => {
   expect(sumOf(frame.subarray(14, 34))).toBe(0xffff);
   expect([...frame.subarray(26, 34)]).toEqual([10, 60, 0, 1, 10, 60, 0, 99]);
   expect(view.getUint16(38)).toBe(frameLen - 34);
+  expect(view.getUint16(20)).toBe(0x4000);
+  const pseudoHeader = Uint8Array.of(...frame.subarray(26, 34), 0, 17, ...frame.subarray(38, 40));
+  expect(sumOf(Uint8Array.of(...pseudoHeader, ...frame.subarray(34)))).toBe(0xffff);
 });
 
 test("a frame without room for its headers is refused", () => {
