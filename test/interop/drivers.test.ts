@@ -236,7 +236,7 @@ describe("frames", () => {
     const made = tap(host);
     const driver = driverOf(made, 0);
     const before = made.readTxDropped();
-    // More than the 2,000 frames that a queue holds.
+    // More than a queue holds.
     const frames = Array.from({ length: 3000 }, () =>
       ethernet({ dst: PEER, src: MAC }, anything(ETHERTYPE, filler(50))),
     );
