@@ -5,7 +5,8 @@
 //   node live-frames.js send DEVICE FRAME_HEX    until SIGINT or SIGTERM; the other end of a veth has to poll (GRO on, or XDP)
 //   node live-frames.js drop DEVICE              drops what comes, in an XDP program: the fastest receiver there is
 //
-// Beginning a run costs milliseconds, so runs are long; a signal ends them in between.
+// Between two runs nothing is sent for 25 ms, while the kernel makes its pool of frames anew. Whoever takes frames fast would wait more
+// often than whoever takes them slowly: so a run is longer than any measurement, and a signal breaks it off.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -33,7 +34,7 @@ const BATCH = 72;
 
 /* Our choices */
 const BATCH_FRAMES = 64;
-const RUN_FRAMES = 1 << 20;
+const RUN_FRAMES = 0x7fff_ffff; // minutes
 const IDLE_MS = 1000;
 
 export const LIVE_FRAMES = fileURLToPath(import.meta.url);
