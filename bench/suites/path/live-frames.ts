@@ -2,11 +2,12 @@
 // 5.18). The kernel runs a program of four instructions again and again, which redirects the same frame to a device; no
 // socket buffer is made on the sending side. A process of its own, for the call blocks.
 //
-//   node live-frames.js send DEVICE FRAME_HEX    until SIGINT or SIGTERM; the other end of a veth has to poll (GRO on, or XDP)
+//   node live-frames.js send DEVICE FRAME_HEX    until a signal kills it; the other end of a veth has to poll (GRO on, or XDP)
 //   node live-frames.js drop DEVICE              drops what comes, in an XDP program: the fastest receiver there is
 //
 // Between two runs nothing is sent for 25 ms, while the kernel makes its pool of frames anew. Whoever takes frames fast would wait more
-// often than whoever takes them slowly: so a run is longer than any measurement, and a signal breaks it off.
+// often than whoever takes them slowly: so a run is longer than any measurement, and the signal
+// that ends the process breaks it off.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -47,8 +48,8 @@ function load(...lines: readonly Line[]): number {
   return loadProgram({ type: BPF_PROG_TYPE_XDP, name: "vxlane_bench", code: assemble(lines) });
 }
 
-/** Sends `frame` out of a device of this namespace until `ended`. @throws SyscallError where the kernel has no live frames */
-async function send(device: string, frame: Uint8Array, ended: () => boolean): Promise<void> {
+/** Sends `frame` out of a device of this namespace for ever. @throws SyscallError where the kernel has no live frames */
+function send(device: string, frame: Uint8Array): never {
   const program = load(move(R1, indexOf(device)), move(R2, 0), call(BPF_FUNC_REDIRECT), exit());
   const attr = Buffer.alloc(ATTR_SIZE);
   attr.writeUInt32LE(program, 0);
@@ -57,24 +58,17 @@ async function send(device: string, frame: Uint8Array, ended: () => boolean): Pr
   attr.writeUInt32LE(RUN_FRAMES, REPEAT);
   attr.writeUInt32LE(BPF_F_TEST_XDP_LIVE_FRAMES, FLAGS);
   attr.writeUInt32LE(BATCH_FRAMES, BATCH);
-  while (!ended()) {
+  for (;;) {
     if (bpf(BPF_PROG_TEST_RUN, attr, ATTR_SIZE) < 0 && lastErrno() !== EINTR) {
       throw new SyscallError("BPF_PROG_TEST_RUN with live frames (Linux 5.18)", lastErrno());
     }
-    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
 if (process.argv[1] === LIVE_FRAMES) {
   const [, , what, device = "", hex = ""] = process.argv;
   if (what === "send") {
-    let ended = false;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => {
-        ended = true;
-      });
-    }
-    await send(device, Buffer.from(hex, "hex"), () => ended);
+    send(device, Buffer.from(hex, "hex"));
   } else {
     linkXdp(load(move(R0, XDP_DROP), exit()), indexOf(device), XDP_FLAGS_DRV_MODE);
     process.stdout.write("dropping\n");
