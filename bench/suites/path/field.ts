@@ -130,27 +130,30 @@ export class Turns {
   }
 }
 
+/** Where the receiver of a ceiling drops each frame: in XDP, which every AF_XDP driver has, too, or where IP begins. */
+export type Dropped = "XDP" | "IP";
+
 /** What a generator does when the receiver drops each frame at once. */
 export class Ceiling {
-  readonly #ways = new Map<Generator, Promise<Way>>();
+  readonly #ways = new Map<Dropped, Promise<Way>>();
 
   constructor(readonly run: Run) {}
 
   /** @returns million frames a second */
-  async frames(frameLen: number, generator: Generator): Promise<number> {
+  async frames(frameLen: number, generator: Generator, dropped: Dropped): Promise<number> {
     const seconds = Math.max(0.2, this.run.settings.seconds * CEILING_SHARE);
-    const way = this.#ways.get(generator) ?? this.#build(generator);
-    this.#ways.set(generator, way);
+    const way = this.#ways.get(dropped) ?? this.#build(dropped);
+    this.#ways.set(dropped, way);
     return (await blast(this.run, await way, { direction: "out", frameLen, seconds, generator })).millionPerSecond;
   }
 
-  async #build({ polled }: Generator): Promise<Way> {
-    const { a, b } = await twoHosts(this.run, polled ? "y" : "z");
+  async #build(dropped: Dropped): Promise<Way> {
+    const { a, b } = await twoHosts(this.run, dropped === "XDP" ? "y" : "z");
     const [one, other] = [
       await describe(a, UNDERLAY_DEVICE, UNDERLAY.a),
       await describe(b, UNDERLAY_DEVICE, UNDERLAY.b),
     ];
-    if (polled) await dropAll(this.run, other);
+    if (dropped === "XDP") await dropAll(this.run, other);
     const addresses = { srcMac: one.mac, dstMac: NOBODYS_MAC, src: UNDERLAY.a, dst: UNDERLAY.b };
     return { a: one, b: other, frame: (_direction, frameLen) => udpFrame(addresses, frameLen) };
   }

@@ -156,9 +156,10 @@ async function measureCeiling(run: Run, ceiling: Ceiling, { test, measures }: Tu
   if (!rate.contenders().some(inRound)) return;
   const plain = rate.samples(PLAIN).find((sample) => sample.round === round);
   try {
-    if (test.ceiling !== "plain")
-      rate.ceiling(round, await ceiling.frames(test.ceiling.frameLen, test.ceiling.generator));
-    else if (plain === undefined) rate.noCeiling(`${PLAIN} was not measured`);
+    if (test.ceiling !== "plain") {
+      const { frameLen, generator, dropped } = test.ceiling;
+      rate.ceiling(round, await ceiling.frames(frameLen, generator, dropped));
+    } else if (plain === undefined) rate.noCeiling(`${PLAIN} was not measured`);
     else rate.ceiling(round, plain.value);
   } catch (error) {
     run.checkpoint();
