@@ -17,8 +17,9 @@ interface Promised {
 /** Whose loop the C loop is. */
 const LOOP_OF = "vxlane udp";
 const BOTH_WAYS = ["tcp-1-out", "tcp-1-in"] as const;
-/** By trafgen, which a veth with XDP on its other end slows down to half a million a second, and flooded. */
-const FORWARDED = ["encap-64", "decap-64", "encap-64-flood", "decap-64-flood"] as const;
+const FLOODED = ["encap-64-flood", "decap-64-flood"] as const;
+/** By trafgen, too, of whose frames a veth with XDP on its other end takes half a million a second. */
+const FORWARDED = ["encap-64", "decap-64", ...FLOODED] as const;
 const PERCENTILES = ["rtt-p50", "rtt-p99"] as const;
 
 function atLeast(limit: number, contender: string, to: string, ...measures: readonly string[]): Promised[] {
@@ -36,7 +37,8 @@ const PROMISES: readonly Promised[] = [
   ...atLeast(0.35, "vxlane udp both ends", KERNEL, ...BOTH_WAYS),
   ...atLeast(2, "vxlane xdp", BRIDGE, ...FORWARDED),
   ...atLeast(0.85, "vxlane xdp", NO_TUNNEL, ...FORWARDED),
-  ...atLeast(3, "vxlane xdp", "ovs", ...FORWARDED),
+  // Not decap by trafgen: three times what ovs forwards of its frames is more than the same loop in C gets of them.
+  ...atLeast(3, "vxlane xdp", "ovs", "encap-64", ...FLOODED),
   ...atLeast(2, "vxlane udp", KERNEL, "frames-64-out"),
   ...atLeast(2, "vxlane udp both ends", KERNEL, "frames-64-out"),
   ...["udp", "tap", "xdp"].flatMap((driver) => atMost(2, `vxlane ${driver} busyPoll`, KERNEL, ...PERCENTILES)),
