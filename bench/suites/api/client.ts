@@ -1,5 +1,4 @@
-// Sends requests at a daemon, by autocannon, at a lower priority than the forwarding has: what is measured is what answering
-// takes from forwarding, and not what a client of the same host takes.
+// Sends requests at a daemon, by autocannon, at a lower priority than the forwarding has (priority.ts).
 
 import type { ChildProcess } from "node:child_process";
 import { createInterface, type Interface } from "node:readline";
@@ -7,9 +6,9 @@ import { pause, spawnIn, stop } from "../../host.js";
 import type { Run } from "../../suite.js";
 import { pinned } from "../path/pinning.js";
 import { CANNON, type Hits, type Shot } from "./cannon.js";
+import { CLIENT_NICE, prioritise } from "./priority.js";
 
-/* Our choices. */
-export const CLIENT_NICE = 10;
+/* Our choice. */
 const READY_MS = 10_000;
 
 /** A client that is ready to begin. */
@@ -21,9 +20,9 @@ export class Client {
   ) {}
 
   static async load(run: Run, namespace: string, shot: Shot): Promise<Client> {
-    const cannon = pinned("receiver", process.execPath, [CANNON, JSON.stringify(shot)]);
-    const args = ["-n", String(CLIENT_NICE), ...cannon];
-    const child = spawnIn(run, namespace, "nice", args, ["pipe", "pipe", "ignore"]);
+    const [file = "", ...args] = pinned("receiver", process.execPath, [CANNON, JSON.stringify(shot)]);
+    const child = spawnIn(run, namespace, file, args, ["pipe", "pipe", "ignore"]);
+    prioritise(child, CLIENT_NICE);
     const reader = createInterface({ input: requireStream(child.stdout) });
     const client = new Client(child, reader[Symbol.asyncIterator](), reader);
     await client.line();

@@ -10,6 +10,7 @@ import type { Run } from "../../suite.js";
 import { pinned } from "../path/pinning.js";
 import { type Lab, PEER_MAC, PORT, PORT_ADDRESS, PORT_MAC } from "./lab.js";
 import { PACER, type PacerOrder } from "./pacer.js";
+import { GENERATOR_NICE, prioritise } from "./priority.js";
 
 /* From IEEE 802.3, RFC 791 and RFC 768. */
 const ETHERNET_LEN = 14;
@@ -29,7 +30,9 @@ const NOBODY = "10.60.0.99";
 export function generate(run: Run, lab: Lab, frames: string, rate: number | undefined): ChildProcess {
   const [program, ...args] = rate === undefined ? flatOut(frames) : paced(rate);
   const [file = "", ...rest] = pinned("sender", program, args);
-  return spawnIn(run, lab.host, file, rest);
+  const child = spawnIn(run, lab.host, file, rest);
+  if (rate !== undefined) prioritise(child, GENERATOR_NICE);
+  return child;
 }
 
 function flatOut(frames: string): [string, ...string[]] {

@@ -1,7 +1,7 @@
 // The REST API and /metrics under load: how much they answer, what that does to forwarding at the same time, and the two
 // large answers, a million FDB entries and the metrics of a thousand networks.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { daemonMissing } from "../../daemon.js";
@@ -9,7 +9,6 @@ import { hasProgram, isRoot, makeNamespace, pause, spawnIn } from "../../host.js
 import type { Plan, Run, Settings, Suite } from "../../suite.js";
 import { pinning } from "../path/pinning.js";
 import { BARE } from "./bare.js";
-import { CLIENT_NICE } from "./client.js";
 import { dumpIds, MILLION, measureDump } from "./dump.js";
 import {
   BARE_GETS,
@@ -23,6 +22,7 @@ import {
   QUIET,
 } from "./forwarding.js";
 import { type Lab, makeLab } from "./lab.js";
+import { CLIENT_NICE, GENERATOR_NICE } from "./priority.js";
 import { ENTRY, measureRequests, requestCases, requestId, VXLANE } from "./requests.js";
 import { COUNT, measureScrapes, SCRAPE_IDS } from "./scrapes.js";
 
@@ -100,7 +100,10 @@ async function run(run: Run): Promise<void> {
   const labs: Lab[] = [];
   for (const entries of entriesOf(settings)) labs.push(await makeLab(run, entries));
   run.fact("pinning", pinning().replace("receiver", "autocannon"));
-  run.fact("priorities", priorities());
+  run.fact(
+    "priorities",
+    `a steady generator nice ${GENERATOR_NICE}, autocannon ${CLIENT_NICE}; vxlane's workers -10, all else 0`,
+  );
   await measureRequests(run, labs, bareSocket);
   for (const lab of labs) {
     for (const kind of kindsOf(settings, lab.entries)) {
@@ -136,14 +139,6 @@ function sayForwarding(run: Run, { entries, forwarded, answered, p99 }: Measures
   run.headline(
     `${Math.round(rate.median)} GETs of an FDB entry a second (of ${entries}; a bare node:http server: ${Math.round(bare.median)}): ${(share.median * 100).toFixed(1)} % of the frames arrive still, p99 of round trips is ${late.median.toFixed(1)} times what it was`,
   );
-}
-
-/** Of all that wants a core. Each process that we start leads a session, and with autogroups (sched(7)) nice counts within a session only. */
-function priorities(): string {
-  const nice = `autocannon nice ${CLIENT_NICE}; vxlane's workers -10; its API, the bare server, generator and peer 0`;
-  const file = "/proc/sys/kernel/sched_autogroup_enabled";
-  const isGrouped = existsSync(file) && readFileSync(file, "utf8").trim() === "1";
-  return isGrouped ? `${nice}; between processes none, autogroups give each of them the same share` : nice;
 }
 
 /** The bare server, on its socket. */
