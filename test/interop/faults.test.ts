@@ -4,7 +4,6 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
 import type { Problem } from "../../control/daemon/problems.js";
 import { Namespace } from "../../control/demo/lab/netns.js";
@@ -13,7 +12,6 @@ import { type Daemon, type VxlaneRunning, vxlane } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
 import {
   createLab,
-  type End,
   hostsOnSwitch,
   kernelVxlan,
   openOverlay,
@@ -21,7 +19,7 @@ import {
   twoHosts,
   UNDERLAY,
 } from "../support/netns.js";
-import { broadcastReaches, pingBothWays, reachable, tcpOneWay } from "./traffic.js";
+import { broadcastReaches, pingBothWays, pingUntil, reachable, steady, tcpOneWay } from "./traffic.js";
 
 const VNI = 100;
 const [one, two, three] = [overlayAddress(1), overlayAddress(2), overlayAddress(3)];
@@ -50,18 +48,6 @@ async function expectPortState({ daemon, device }: VxlaneRunning, state: string)
 async function expectNoProblem(daemon: Daemon): Promise<void> {
   await expect.poll(() => problemsOf(daemon)).toEqual([]);
   await daemon.expectLog("no more: ");
-}
-
-/** One echo after the other until `isOver`; how many were sent and how many came back. */
-async function pingUntil(from: End, to: End, isOver: () => boolean): Promise<{ sent: number; lost: number }> {
-  let [sent, lost] = [0, 0];
-  while (!isOver()) {
-    const [time] = await from.host.agent.call("ping", { address: to.overlay.ipv4, timeoutMs: 5000 });
-    sent++;
-    if (time === null) lost++;
-    await sleep(20);
-  }
-  return { sent, lost };
 }
 
 test("a worker that is killed is back within a second, and the other one never stopped", async () => {
@@ -195,6 +181,7 @@ test("the underlay's interface is deleted and made again, with its address", asy
   );
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(ours, kernel);
+  await steady(ours, kernel);
   await pingBothWays(kernel, ours);
   await expectNoProblem(ours.daemon);
 });
