@@ -84,13 +84,11 @@ test("frames come out as the road has left them, none more, none less, in its or
     const log: Buffer[] = [];
     road.log = log;
     const frames = Array.from({ length: 500 }, (_, n) => testFrame(BROADCAST, from.overlay.mac, `frame ${n}`));
-    const { forwarded } = road.count;
     const [arrived] = await arrivals(
       [to],
       () => [log.length],
       async () => {
         await from.host.agent.call("sendFrames", from.device, frames);
-        await expect.poll(() => road.count.forwarded - forwarded).toBe(frames.length);
         await road.rest();
       },
     );

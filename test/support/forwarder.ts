@@ -38,6 +38,7 @@ const TURN = 64;
 /** Frames that pass one that was held back. */
 const HELD_FOR = 4;
 const SHARES = 10_000;
+const QUIET_MS = 300;
 
 /** Shares of all datagrams. */
 export interface Impairment {
@@ -57,7 +58,7 @@ export class Forwarder {
   impairment: Impairment = {};
   /** While somebody wants to know: each datagram's frame that has left, in order. */
   log: Buffer[] | undefined;
-  /** What became of datagrams; all that came are forwarded, lost ones too. */
+  /** What became of datagrams. */
   readonly count = { forwarded: 0, lost: 0, duplicated: 0, reordered: 0 };
   readonly #random = new Random(5);
   readonly #frame = Buffer.alloc(FRAME_ROOM);
@@ -88,8 +89,9 @@ export class Forwarder {
     for (const fd of this.#fds) close(fd);
   }
 
-  /** Until nothing is held back. */
+  /** Until nothing comes any more and nothing is held back. */
   async rest(): Promise<void> {
+    for (let seen = -1; seen !== this.count.forwarded; await sleep(QUIET_MS)) seen = this.count.forwarded;
     while (this.#ways.some(({ held }) => held.length > 0)) await sleep(1);
   }
 
