@@ -8,7 +8,7 @@ export const NOTES: readonly string[] = [
   "C xdp: the loop of an xdp worker in C and nothing else, for one VTEP, with no tables and no checks; what AF_XDP forwards in this kernel",
   "ovs, C loop: the peer's veth finishes checksums and cuts segments, as on a wire; the other contenders' do not",
   "frames: one flow of one sender, counted at the receiving device, lengths without FCS; one flow keeps to one worker",
-  "frames that reach a TAP of vxlane as super-frames (its UDP super-frames, as a host's own GRO makes them) are told apart by their data, the headers of a super-frame being there once",
+  "frames that reach a TAP of vxlane as super-frames (its UDP super-frames, as a host's own GRO makes them) are told apart by their data, the headers of a super-frame being there once; the host behind has one packet to handle for all of them",
   "frames in: the far side's kernel device encapsulates them, and is often what limits",
   "sent: into the sending device; lost: refused by it (a full TAP queue), or gone on the way",
   "ceiling of TCP: plain veth; of frames: trafgen into a veth whose other end drops each frame at once",
