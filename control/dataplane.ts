@@ -25,6 +25,11 @@ export interface Dataplane {
   fdbSet(worker: number, key: bigint, value: bigint): number;
   /** Returns 1 if the key was present, 0 if not, FDB_SET_BUSY if it is learned and its bucket stayed locked. */
   fdbRemove(worker: number, key: bigint): number;
+  /**
+   * Freezes (`frozen` 1) a learned entry where it is, so that it does not follow its MAC, or thaws it (0). Returns FDB_FREEZE_*,
+   * or FDB_SET_BUSY if its bucket stayed locked.
+   */
+  fdbFreeze(worker: number, key: bigint, frozen: number): number;
   /** The live value of a key, or -1n (as u64: all ones) if there is none. */
   fdbGet(key: bigint): bigint;
   /** Removes aged and dead entries in buckets from .. from + count - 1. Returns how many went. */
@@ -101,6 +106,11 @@ export const FDB_SET_FULL = 0;
 export const FDB_SET_NEW = 1;
 export const FDB_SET_CHANGED = 2;
 export const FDB_SET_BUSY = 3;
+/** There is no live learned entry. */
+export const FDB_FREEZE_NONE = 0;
+export const FDB_FREEZE_DONE = 1;
+/** It was so already. */
+export const FDB_FREEZE_SAME = 2;
 export const FDB_FLUSH_BLOCKED = 0x80000000;
 export const FDB_NONE = 0xffffffffffffffffn;
 

@@ -7,7 +7,7 @@
 #define LEARN_RETRIES 4
 #define KICK_DEPTH 3
 
-enum { LEARN_SAME, LEARN_NEW, LEARN_MOVED, LEARN_STATIC_SAME, LEARN_STATIC_CONFLICT, LEARN_OWN, LEARN_LIMIT, LEARN_BUSY, LEARN_OFF };
+enum { LEARN_SAME, LEARN_NEW, LEARN_MOVED, LEARN_STATIC_SAME, LEARN_STATIC_CONFLICT, LEARN_OWN, LEARN_LIMIT, LEARN_BUSY, LEARN_OFF, LEARN_FROZEN };
 enum { INSERT_DONE, INSERT_PRESENT, INSERT_FULL, INSERT_BUSY };
 
 /* events.ts */
@@ -243,6 +243,10 @@ static __attribute__((noinline)) u32 learn_change(u32 worker, u8 *net, u32 netwo
       return LEARN_SAME;
     }
     if (!learning) return LEARN_OFF;
+    if (live && value & VALUE_FROZEN) {
+      count_rare(worker, network, COUNTER_HELD);
+      return LEARN_FROZEN;
+    }
     u8 *bucket = bucket_of(slot);
     if (!try_lock(worker, bucket)) return LEARN_BUSY;
     bool unchanged = aload64(slot) == key && ((aload64(slot + FDB_BUCKET_VALUES) ^ value) & ~VALUE_STAMP) == 0;

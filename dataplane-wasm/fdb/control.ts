@@ -1,4 +1,4 @@
-// What control does to the table, with the same compiled code: set, remove, sweep, flush. Addresses never cross;
+// What control does to the table, with the same compiled code: set, remove, freeze, sweep, flush. Addresses never cross;
 // buckets are counted from 0, so that control can sweep a slice at a time.
 //
 // Unlike a worker, control waits for a lock that somebody holds: the holder is at most a microsecond's work from
@@ -6,9 +6,18 @@
 // baseline compiler breaks 64-bit locals that live across memory.atomic.wait32. What is static changes even then
 // (swap.ts). A sweep leaves a bucket that somebody holds to the next one.
 
-import { FDB, FDB_BUCKET_SIZE, FDB_BUCKET_SLOTS, FDB_BUCKET_VALUES } from "../layout/fdb";
+import { countRare } from "../events";
+import { COUNTER_FROZEN } from "../layout/counters";
+import {
+  FDB,
+  FDB_BUCKET_SIZE,
+  FDB_BUCKET_SLOTS,
+  FDB_BUCKET_VALUES,
+  FDB_FLAG_FROZEN,
+  FDB_VALUE_FLAGS_SHIFT,
+} from "../layout/fdb";
 import { SYSTEM_FDB_BUCKET_MASK } from "../layout/system";
-import { findSlot, NO_SLOT } from "./find";
+import { fdbLive, findSlot, NO_SLOT } from "./find";
 import { fdbHash, fdbNetwork, fdbTag } from "./hash";
 import { INSERT_DONE, INSERT_FULL, insert, reclaim } from "./insert";
 import { tryLock, unlock } from "./lock";
@@ -24,6 +33,11 @@ const SET_FULL: u32 = 0;
 const SET_NEW: u32 = 1;
 const SET_CHANGED: u32 = 2;
 const SET_BUSY: u32 = 3;
+/* As FDB_FREEZE_* there; SET_BUSY too. */
+const FREEZE_NONE: u32 = 0;
+const FREEZE_DONE: u32 = 1;
+const FREEZE_SAME: u32 = 2;
+const FROZEN: u64 = (<u64>FDB_FLAG_FROZEN) << FDB_VALUE_FLAGS_SHIFT;
 /* FDB_FLUSH_BLOCKED there. */
 const FLUSH_BLOCKED: u32 = 0x80000000;
 
@@ -63,6 +77,32 @@ export function fdbRemove(worker: u32, key: u64): u32 {
     return 1;
   }
   return swapStatic(key, h, DEAD) ? 1 : SET_BUSY;
+}
+
+/**
+ * Freezes (`frozen` not 0) a learned entry where it is, or thaws it. Returns FDB_FREEZE_*, or FDB_SET_BUSY if its bucket
+ * stayed locked.
+ */
+export function fdbFreeze(worker: u32, key: u64, frozen: u32): u32 {
+  const h = fdbHash(key);
+  const networkPtr = networkRecord(key);
+  for (let i: u32 = 0; i < ATTEMPTS; i++) {
+    const slot = lockKey(worker, key, h);
+    if (slot === NO_SLOT) return FREEZE_NONE;
+    if (slot === BUSY) continue;
+    const value = atomic.load<u64>(slot, FDB_BUCKET_VALUES);
+    const isLearned = !isStatic(value) && fdbLive(value, networkPtr);
+    const wanted = frozen !== 0 ? value | FROZEN : value & ~FROZEN;
+    // The lock does not keep a worker from refreshing the stamp.
+    const isThere = isLearned && atomic.cmpxchg<u64>(slot, value, wanted, FDB_BUCKET_VALUES) === value;
+    unlock(bucketOf(slot));
+    if (!isLearned) return FREEZE_NONE;
+    if (!isThere) continue;
+    if (wanted === value) return FREEZE_SAME;
+    if (frozen !== 0) countRare(worker, fdbNetwork(key), COUNTER_FROZEN);
+    return FREEZE_DONE;
+  }
+  return SET_BUSY;
 }
 
 /** Removes what is aged or of a flushed generation in buckets from .. from + count - 1. Returns how many went. */

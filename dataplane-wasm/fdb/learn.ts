@@ -2,14 +2,16 @@
 // should be, which one comparison of the whole value shows; the rest is kept out of the way below.
 //
 // What changes an entry's destination takes its bucket's lock; what only refreshes its stamp swaps the value, once a
-// second an entry. Static entries win, as behaviour.md has it. A trace (dry run) hears the outcome that a frame would
-// have had, and nothing is written.
+// second an entry. Static entries win, as behaviour.md has it. A frozen entry is refreshed by its own place and does not
+// follow its MAC to another: only the way of a move looks at the flag. A trace (dry run) hears the outcome that a frame
+// would have had, and nothing is written.
 
 import { countRare, emit, emitLimit } from "../events";
-import { COUNTER_LEARNED, COUNTER_MOVED } from "../layout/counters";
+import { COUNTER_HELD, COUNTER_LEARNED, COUNTER_MOVED } from "../layout/counters";
 import { EVENT_LEARNED, EVENT_MOVED } from "../layout/events";
 import {
   FDB_BUCKET_VALUES,
+  FDB_FLAG_FROZEN,
   FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
   FDB_VALUE_FLAGS_SHIFT,
@@ -28,6 +30,7 @@ import { INSERT_DONE, INSERT_FULL, INSERT_PRESENT, insert } from "./insert";
 import { tryLock, unlock } from "./lock";
 import {
   LEARN_BUSY,
+  LEARN_FROZEN,
   LEARN_LIMIT,
   LEARN_MOVED,
   LEARN_NEW,
@@ -47,6 +50,7 @@ const STAMP: u64 = (<u64>0xffff) << FDB_VALUE_STAMP_SHIFT;
 const FLAGS: u64 = (<u64>0xff) << FDB_VALUE_FLAGS_SHIFT;
 const STATIC: u64 = (<u64>FDB_FLAG_STATIC) << FDB_VALUE_FLAGS_SHIFT;
 const OWN: u64 = (<u64>FDB_FLAG_OWN) << FDB_VALUE_FLAGS_SHIFT;
+const FROZEN: u64 = (<u64>FDB_FLAG_FROZEN) << FDB_VALUE_FLAGS_SHIFT;
 
 /**
  * Learns that `key` is behind (`kind`, `id`). Returns LEARN_*.
@@ -99,6 +103,10 @@ function learnChange(worker: u32, networkPtr: usize, network: u32, key: u64, h: 
       return LEARN_SAME;
     }
     if (!learning) return LEARN_OFF;
+    if (live && (value & FROZEN) !== 0) {
+      if (!dry) countRare(worker, network, COUNTER_HELD);
+      return LEARN_FROZEN;
+    }
     if (dry) return live ? LEARN_MOVED : LEARN_NEW;
     const bucket = bucketOf(slot);
     if (!tryLock(worker, bucket)) return LEARN_BUSY;

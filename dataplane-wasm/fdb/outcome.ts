@@ -18,3 +18,5 @@ export const LEARN_LIMIT: u32 = 6;
 export const LEARN_BUSY: u32 = 7;
 /** Not learned: the network does not learn. */
 export const LEARN_OFF: u32 = 8;
+/** Known on another destination, and frozen there. */
+export const LEARN_FROZEN: u32 = 9;

@@ -33,6 +33,7 @@ export const FDB_VALUE_STAMP_SHIFT: u32 = 8;
 /** Flags of an FDB value. */
 export const FDB_FLAG_STATIC: u32 = 1; // never ages, never moves, survives a flush of learned entries
 export const FDB_FLAG_OWN: u32 = 2; // the MAC of one of our own ports; always static too
+export const FDB_FLAG_FROZEN: u32 = 4; // learned, has moved too often: it stays where it is until control thaws it
 
 /** FDB_LOCKS: u32 a bucket, the holder's worker slot + 1, or 0. */
 export const FDB_LOCKS: usize = FDB_END;

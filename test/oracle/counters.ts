@@ -18,7 +18,9 @@ export type NetworkCounter =
   | "aged"
   | "limit"
   | "ecnAlarm"
-  | "icmp";
+  | "icmp"
+  | "frozen"
+  | "held";
 
 export type VtepCounter = "framesEncap" | "framesDecap" | "bytesEncap" | "bytesDecap" | "dropsEncap" | "dropsDecap";
 

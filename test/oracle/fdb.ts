@@ -1,5 +1,5 @@
 // The forwarding database as a Map, with the rules of learning: static beats learned, a learned entry moves, a limit
-// stops new entries only, another generation is dead.
+// stops new entries only, another generation is dead, what is frozen stays.
 
 import type { World } from "./world.js";
 
@@ -12,6 +12,8 @@ export interface FdbEntry {
   id: number;
   readonly fixed: boolean;
   readonly own: boolean;
+  /** Control has frozen it: it is refreshed where it is, and moves nowhere. */
+  frozen: boolean;
   stamp: number;
   generation: number;
 }
@@ -23,7 +25,7 @@ export interface FdbEvent {
   readonly to: string;
 }
 
-export type Learned = "learned" | "moved" | "refreshed" | "static" | "conflict" | "limit" | "off";
+export type Learned = "learned" | "moved" | "refreshed" | "static" | "conflict" | "held" | "limit" | "off";
 
 export class OracleFdb {
   readonly entries = new Map<string, FdbEntry>();
@@ -41,6 +43,7 @@ export class OracleFdb {
         id: entry.id,
         fixed: true,
         own: entry.own ?? false,
+        frozen: false,
         stamp: 0,
         generation: 0,
       });
@@ -63,7 +66,9 @@ export class OracleFdb {
     if (entry !== undefined) {
       const live = entry.generation === this.generation(network);
       const moved = entry.kind !== kind || entry.id !== id;
-      Object.assign(entry, { kind, id, stamp: now & 0xffff, generation: this.generation(network) });
+      if (live && moved && entry.frozen) return "held";
+      const frozen = live && entry.frozen;
+      Object.assign(entry, { kind, id, frozen, stamp: now & 0xffff, generation: this.generation(network) });
       if (live && !moved) return "refreshed";
       this.events.push({ event: live ? "moved" : "learned", network, mac, to });
       return live ? "moved" : "learned";
@@ -79,11 +84,18 @@ export class OracleFdb {
       id,
       fixed: false,
       own: false,
+      frozen: false,
       stamp: now & 0xffff,
       generation: this.generation(network),
     });
     this.events.push({ event: "learned", network, mac, to });
     return "learned";
+  }
+
+  /** As control does: a learned entry that is alive stays where it is, or moves again. */
+  freeze(network: number, mac: string, frozen: boolean): void {
+    const entry = this.lookup(network, mac);
+    if (entry !== undefined && !entry.fixed) entry.frozen = frozen;
   }
 
   /** Takes out learned entries that are older than their network's ageing time, and dead ones. Returns the aged. */

@@ -5,7 +5,7 @@
 
 import { SEND_DOWN, SEND_FULL, SEND_OK, SEND_TOO_BIG } from "../../dataplane-wasm/layout.js";
 import { ip, ipText } from "../support/bytes.js";
-import { OracleCounters } from "./counters.js";
+import { type NetworkCounter, OracleCounters } from "./counters.js";
 import { type DecapInput, decapFrame, inPrefix } from "./decap.js";
 import { type EncapInput, encapFrame, type Output } from "./encap.js";
 import { type Learned, OracleFdb, type TargetKind } from "./fdb.js";
@@ -96,7 +96,8 @@ export class Model {
 
   learn(network: number, mac: string, kind: TargetKind, id: number): Learned {
     const result = this.fdb.learn(network, mac, kind, id, this.clock);
-    if (result === "learned" || result === "moved" || result === "limit") this.counters.network(network, result);
+    if (["learned", "moved", "held", "limit"].includes(result))
+      this.counters.network(network, result as NetworkCounter);
     return result;
   }
 

@@ -2,6 +2,7 @@
 // out and everything that stays behind.
 
 import { expect } from "vitest";
+import { packFdbKey } from "../../control/address.js";
 import * as L from "../../dataplane-wasm/layout.js";
 import { imbalances } from "../oracle/counters.js";
 import { superOf } from "../oracle/cut.js";
@@ -62,6 +63,16 @@ export class Pair {
     const generation = ((this.model.fdb.generations.get(network) ?? 0) + 1) & 0xff;
     this.model.fdb.generations.set(network, generation);
     this.engine.view.setUint32(L.NETWORKS + network * L.NETWORK_SIZE + L.NETWORK_GENERATION, generation, true);
+  }
+
+  /** Freezes an entry where it is, or thaws it, as control does. @param mac as the oracle writes it */
+  freeze(network: number, mac: string, frozen: boolean): void {
+    const key = packFdbKey(Buffer.from(mac, "hex"), network);
+    const wasFrozen = this.model.fdb.lookup(network, mac)?.frozen === true;
+    this.engine.dataplane.fdbFreeze(L.WORKER_CONTROL, key, frozen ? 1 : 0);
+    this.model.fdb.freeze(network, mac, frozen);
+    const isFrozen = this.model.fdb.lookup(network, mac)?.frozen === true;
+    if (isFrozen && !wasFrozen) this.model.counters.network(network, "frozen");
   }
 
   /** Counters, FDB and balance. */

@@ -23,6 +23,8 @@ const NETWORK_OFFSETS: Record<NetworkCounter, number> = {
   limit: L.COUNTER_LIMIT,
   ecnAlarm: L.COUNTER_ECN_ALARM,
   icmp: L.COUNTER_ICMP,
+  frozen: L.COUNTER_FROZEN,
+  held: L.COUNTER_HELD,
 };
 
 const VTEP_OFFSETS: Record<VtepCounter, number> = {
@@ -77,6 +79,7 @@ export function readFdb(engine: Engine): Record<string, string> {
         generation: field(L.FDB_VALUE_GENERATION_SHIFT, 0xff),
         fixed: (field(L.FDB_VALUE_FLAGS_SHIFT, 0xff) & L.FDB_FLAG_STATIC) !== 0,
         own: (field(L.FDB_VALUE_FLAGS_SHIFT, 0xff) & L.FDB_FLAG_OWN) !== 0,
+        frozen: (field(L.FDB_VALUE_FLAGS_SHIFT, 0xff) & L.FDB_FLAG_FROZEN) !== 0,
         stamp: field(L.FDB_VALUE_STAMP_SHIFT, 0xffff),
       });
       entries[key] = key in entries ? `${entries[key]} and ${text}` : text;
@@ -91,6 +94,7 @@ export interface FdbText {
   readonly generation: number;
   readonly fixed: boolean;
   readonly own: boolean;
+  readonly frozen: boolean;
   readonly stamp: number;
 }
 
@@ -98,7 +102,7 @@ export interface FdbText {
 export function fdbText(entry: FdbText): string {
   const target = `${entry.kind} ${entry.id}`;
   if (entry.fixed) return `${target} static${entry.own ? " own" : ""}`;
-  return `${target} stamp ${entry.stamp} generation ${entry.generation}`;
+  return `${target} stamp ${entry.stamp} generation ${entry.generation}${entry.frozen ? " frozen" : ""}`;
 }
 
 const EVENT_NAMES: Record<number, string> = {

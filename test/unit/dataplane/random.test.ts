@@ -1,4 +1,4 @@
-// Random runs: a few hosts behind ports and VTEPs, both directions, moves, ageing, a flush, failing sends. After every
+// Random runs: a few hosts behind ports and VTEPs, both directions, moves, freezing, ageing, a flush, failing sends. After every
 // run the engine and the oracle agree on each output, counter, FDB entry and event, and the counters balance.
 
 import fc from "fast-check";
@@ -100,6 +100,12 @@ const clockStep = fc.constantFrom(1, 50, 100, 200, 300, 400, 65536 + 10).map((ad
 
 const flushStep = fc.constantFrom(1, 7, 300).map((flush) => ({ flush }));
 
+const freezeStep = fc.record({
+  network: fc.constantFrom(1, 7, 300, 301),
+  freeze: fc.constantFrom(...HOSTS, PINNED_VTEP),
+  frozen: fc.oneof({ weight: 3, arbitrary: fc.constant(true) }, fc.constant(false)),
+});
+
 /** Sends fail by what is sent, so that both sides see the same failures. */
 function sender(seed: number): (output: Output) => number {
   if (seed % 3 !== 0) return () => SEND_OK;
@@ -119,6 +125,7 @@ describe.each([
       { weight: 5, arbitrary: datagrams(ipv6) },
       { weight: 2, arbitrary: clockStep },
       { weight: 1, arbitrary: flushStep },
+      { weight: 3, arbitrary: freezeStep },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 25 }), fc.nat(1000), async (steps, seed) => {
@@ -128,6 +135,7 @@ describe.each([
         for (const [i, each] of steps.entries()) {
           if ("inputs" in each) pair.encap(each.inputs, sender(seed + i));
           else if ("flush" in each) pair.flush(each.flush);
+          else if ("freeze" in each) pair.freeze(each.network, macKey(each.freeze), each.frozen);
           else if ("datagrams" in each) pair.decap(each.datagrams, sender(seed + i));
           else {
             clock += each.advance;

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { packFdbValue, unpackFdbValue } from "../../../control/address.js";
 import { FDB_SET_CHANGED, FDB_SET_NEW } from "../../../control/dataplane.js";
 import {
+  LEARN_FROZEN,
   LEARN_LIMIT,
   LEARN_MOVED,
   LEARN_NEW,
@@ -16,6 +17,7 @@ import {
 import {
   CONTEXT_FLAG_DRY_RUN,
   CONTEXT_FLAGS,
+  COUNTER_HELD,
   COUNTER_LEARNED,
   COUNTER_LIMIT,
   COUNTER_MOVED,
@@ -177,6 +179,9 @@ describe("learning", () => {
     const MOVED_KEY = keyOf(1, 8);
     const FLUSHED_KEY = keyOf(2, 8);
     for (const key of [KEY, MOVED_KEY, FLUSHED_KEY]) table.learn(0, key, PORT, 2);
+    const FROZEN_KEY = keyOf(1, 10);
+    table.learn(0, FROZEN_KEY, PORT, 2);
+    table.dataplane.fdbFreeze(0, FROZEN_KEY, 1);
     table.flushGeneration(2);
     table.network(3, { limit: 1 });
     table.learn(0, keyOf(3, 1), PORT, 2);
@@ -184,13 +189,14 @@ describe("learning", () => {
     const before = JSON.stringify(table.entries(), (_, field) => (typeof field === "bigint" ? `${field}` : field));
     expect(table.learn(WORKER_TRACE, KEY, PORT, 2)).toBe(LEARN_SAME);
     expect(table.learn(WORKER_TRACE, MOVED_KEY, VTEP, 2)).toBe(LEARN_MOVED);
+    expect(table.learn(WORKER_TRACE, FROZEN_KEY, VTEP, 2)).toBe(LEARN_FROZEN);
     expect(table.learn(WORKER_TRACE, FLUSHED_KEY, VTEP, 2)).toBe(LEARN_NEW);
     expect(table.learn(WORKER_TRACE, keyOf(1, 9), PORT, 2)).toBe(LEARN_NEW);
     expect(table.learn(WORKER_TRACE, keyOf(3, 9), PORT, 2)).toBe(LEARN_LIMIT);
     const after = JSON.stringify(table.entries(), (_, field) => (typeof field === "bigint" ? `${field}` : field));
     expect(after).toBe(before);
     expect(table.events(WORKER_TRACE)).toEqual([]);
-    for (const counter of [COUNTER_LEARNED, COUNTER_MOVED, COUNTER_LIMIT]) {
+    for (const counter of [COUNTER_LEARNED, COUNTER_MOVED, COUNTER_LIMIT, COUNTER_HELD]) {
       expect(table.counter(WORKER_TRACE, 1, counter)).toBe(0);
     }
     expect(table.faults()).toEqual([]);

@@ -30,6 +30,14 @@ const steps = fc.oneof(
     ),
   },
   {
+    weight: 3,
+    arbitrary: fc.tuple(workers, keys, fc.boolean()).map(
+      ([worker, key, frozen]): Step =>
+        (model) =>
+          model.freeze(worker, key, frozen),
+    ),
+  },
+  {
     weight: 2,
     arbitrary: fc.tuple(workers, keys).map(
       ([worker, key]): Step =>

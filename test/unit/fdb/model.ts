@@ -6,8 +6,16 @@
 
 import { expect } from "vitest";
 import { packFdbValue, unpackFdbValue } from "../../../control/address.js";
-import { FDB_SET_CHANGED, FDB_SET_FULL, FDB_SET_NEW } from "../../../control/dataplane.js";
 import {
+  FDB_FREEZE_DONE,
+  FDB_FREEZE_NONE,
+  FDB_FREEZE_SAME,
+  FDB_SET_CHANGED,
+  FDB_SET_FULL,
+  FDB_SET_NEW,
+} from "../../../control/dataplane.js";
+import {
+  LEARN_FROZEN,
   LEARN_LIMIT,
   LEARN_MOVED,
   LEARN_NEW,
@@ -19,6 +27,8 @@ import {
 } from "../../../dataplane-wasm/fdb/outcome.js";
 import {
   COUNTER_AGED,
+  COUNTER_FROZEN,
+  COUNTER_HELD,
   COUNTER_LEARNED,
   COUNTER_LIMIT,
   COUNTER_MOVED,
@@ -27,6 +37,7 @@ import {
   EVENT_LIMIT,
   EVENT_MOVED,
   FDB_BUCKET_SLOTS,
+  FDB_FLAG_FROZEN,
   FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
   SYSTEM_FDB_CAPACITY,
@@ -63,9 +74,12 @@ export class Model {
       expect(outcome).toBe(same ? LEARN_STATIC_SAME : elsewhere);
     } else if (live && same) {
       expect(outcome).toBe(LEARN_SAME);
-      this.#known.set(key, this.#fresh(key, kind, id));
+      this.#known.set(key, { ...this.#fresh(key, kind, id), flags: before.flags });
     } else if (this.#options.learning === false) {
       expect(outcome).toBe(LEARN_OFF);
+    } else if (live && (before.flags & FDB_FLAG_FROZEN) !== 0) {
+      expect(outcome).toBe(LEARN_FROZEN);
+      this.#count(worker, networkOf(key), COUNTER_HELD);
     } else if (live) {
       expect(outcome).toBe(LEARN_MOVED);
       this.#known.set(key, this.#fresh(key, kind, id));
@@ -99,6 +113,20 @@ export class Model {
     else expect([outcome, this.#mustRefuse(key, learned)]).toEqual([FDB_SET_NEW, false]);
     this.#followStale(worker);
     if (outcome !== FDB_SET_FULL) this.#known.set(key, value);
+    this.#check(worker);
+  }
+
+  freeze(worker: number, key: bigint, frozen: boolean): void {
+    const before = this.#known.get(key);
+    const outcome = this.#table.dataplane.fdbFreeze(worker, key, frozen ? 1 : 0);
+    if (before === undefined || (before.flags & FDB_FLAG_STATIC) !== 0 || this.#isFlushed(key, before)) {
+      expect(outcome).toBe(FDB_FREEZE_NONE);
+    } else {
+      const flags = frozen ? FDB_FLAG_FROZEN : 0;
+      expect(outcome).toBe(flags === before.flags ? FDB_FREEZE_SAME : FDB_FREEZE_DONE);
+      this.#known.set(key, { ...before, flags });
+      if (outcome === FDB_FREEZE_DONE && frozen) this.#count(worker, networkOf(key), COUNTER_FROZEN);
+    }
     this.#check(worker);
   }
 

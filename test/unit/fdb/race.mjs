@@ -14,6 +14,7 @@ const SAME = 0;
 const MOVED = 2;
 const LIMIT = 6;
 const BUSY = 7;
+const FROZEN = 9;
 const VTEP = 2;
 const ROUND = 512; // steps between two looks at the gate
 
@@ -63,7 +64,7 @@ const roles = {
 
   /** Learns and removes keys[from..to), which nobody else writes, and moves the others about. */
   churn() {
-    const seen = { learned: 0, refused: 0, removed: 0, moved: 0, lost: 0, odd: 0 };
+    const seen = { learned: 0, refused: 0, removed: 0, moved: 0, held: 0, lost: 0, odd: 0 };
     const present = new Set();
     while (isOpen()) {
       for (let step = 0; step < ROUND; step++) {
@@ -85,6 +86,7 @@ const roles = {
         }
         const outcome = learn(below(workerData.always), below(16));
         if (outcome === MOVED) seen.moved++;
+        else if (outcome === FROZEN) seen.held++;
         else if (outcome !== SAME) seen.odd++;
       }
     }
@@ -125,6 +127,18 @@ const roles = {
     for (let i = from; i < to; i++) {
       const outcome = learn(i, worker);
       outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+    }
+    return outcomes;
+  },
+
+  /** Moves keys[from..to) about. */
+  flap() {
+    const outcomes = {};
+    while (isOpen()) {
+      for (let step = 0; step < ROUND; step++) {
+        const outcome = learn(from + below(to - from), below(16));
+        outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+      }
     }
     return outcomes;
   },

@@ -4,8 +4,16 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { LEARN_LIMIT, LEARN_MOVED, LEARN_NEW, LEARN_SAME } from "../../../dataplane-wasm/fdb/outcome.js";
-import { FDB_KIND_VTEP, KICK_SEQ, KICK_SEQ_STRIPES, WORKER_CONTROL } from "../../../dataplane-wasm/layout.js";
+import { FDB_FREEZE_DONE, FDB_FREEZE_SAME, FDB_SET_BUSY } from "../../../control/dataplane.js";
+import { LEARN_FROZEN, LEARN_LIMIT, LEARN_MOVED, LEARN_NEW, LEARN_SAME } from "../../../dataplane-wasm/fdb/outcome.js";
+import {
+  COUNTER_FROZEN,
+  COUNTER_HELD,
+  FDB_KIND_VTEP,
+  KICK_SEQ,
+  KICK_SEQ_STRIPES,
+  WORKER_CONTROL,
+} from "../../../dataplane-wasm/layout.js";
 import { keyOf, Table } from "./table.js";
 
 const RACE_MS = Number(process.env.RACE_MS ?? 1500); // CI says more
@@ -15,7 +23,7 @@ const GATE_CLOSED = 2;
 type Seen = Record<string, number> & { present?: number[] };
 
 interface Part {
-  readonly role: "read" | "churn" | "watch" | "pass" | "learn" | "relearn";
+  readonly role: "read" | "churn" | "watch" | "pass" | "learn" | "relearn" | "flap";
   readonly from: number;
   readonly to: number;
 }
@@ -207,6 +215,46 @@ describe("racing threads", () => {
     const seen = await done;
     expect(removed).toBeGreaterThan(1000);
     expect(sum(seen, LEARN_NEW)).toBeGreaterThan(removed);
+    expect(table.faults()).toEqual([]);
+  });
+
+  it("moves nothing that is frozen, and all of it again when it has thawed", async () => {
+    const MACS = 440; // for 512 slots: what is frozen is kicked about
+    table.reset({ buckets: 128 });
+    const keys = range(1, 0, MACS + 40);
+    for (const [i, key] of keys.slice(0, MACS).entries()) table.learn(0, key, FDB_KIND_VTEP, i * 16);
+    const part = { role: "flap", from: 0, to: MACS } as const;
+    const race = await Race.prepare(table, keys, MACS, [part, part, { role: "churn", from: MACS, to: MACS + 40 }]);
+    const done = race.start();
+    const placeOf = (key: bigint) => (table.get(key) ?? 0n) >> 40n;
+    const freeze = (key: bigint, frozen: number): number => {
+      const outcome = table.dataplane.fdbFreeze(WORKER_CONTROL, key, frozen);
+      return outcome === FDB_SET_BUSY ? freeze(key, frozen) : outcome; // its holder was preempted
+    };
+    const frozen = keys.slice(0, 50);
+    let laps = 0;
+    for (const end = Date.now() + RACE_MS; Date.now() < end; laps++) {
+      expect(frozen.map((key) => freeze(key, 1))).toEqual(frozen.map(() => FDB_FREEZE_DONE));
+      const places = frozen.map(placeOf);
+      await sleep(20);
+      table.clock++; // stamps are swapped beside all this
+      expect(frozen.map(placeOf)).toEqual(places);
+      expect(frozen.map((key) => freeze(key, 1))).toEqual(frozen.map(() => FDB_FREEZE_SAME));
+      expect(frozen.map((key) => freeze(key, 0))).toEqual(frozen.map(() => FDB_FREEZE_DONE));
+      await sleep(5);
+    }
+    const places = frozen.map(placeOf);
+    await sleep(50);
+    expect(frozen.map(placeOf)).not.toEqual(places);
+    race.stop();
+    const seen = await done;
+    expect(laps).toBeGreaterThan(2);
+    expect(sum(seen.slice(0, 2), LEARN_FROZEN)).toBeGreaterThan(1000);
+    expect(sum(seen.slice(0, 2), LEARN_MOVED)).toBeGreaterThan(1000);
+    const held = [0, 1, 2].reduce((total, worker) => total + table.counter(worker, 1, COUNTER_HELD), 0);
+    expect(held).toBe(sum(seen.slice(0, 2), LEARN_FROZEN) + sum(seen.slice(2), "held"));
+    expect(table.counter(WORKER_CONTROL, 1, COUNTER_FROZEN)).toBe(laps * frozen.length);
+    expect(table.entries().filter(({ value }) => (value >> 26n) & 1n)).toEqual([]);
     expect(table.faults()).toEqual([]);
   });
 

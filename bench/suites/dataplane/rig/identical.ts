@@ -8,6 +8,8 @@ import {
   BUFFER_SIZE,
   BUFFERS,
   BUFFERS_SIZE,
+  COUNTER_HELD,
+  COUNTER_MOVED,
   DESC_OUTER_TOS,
   DESC_PAYLOAD_LEN,
   DESC_PAYLOAD_PTR,
@@ -28,6 +30,7 @@ import {
   VTEP_COUNTERS,
   VTEP_COUNTERS_SIZE,
   VTEP_COUNTERS_WORKER,
+  WORKER_CONTROL,
   WORKER_INPUTS,
   WORKER_IO,
   WORKER_SIZE,
@@ -35,7 +38,18 @@ import {
 } from "../../../../dataplane-wasm/layout.js";
 import type { Contender } from "./contender.js";
 import { type Direction, FRAME_MIN, FrameSource } from "./frames.js";
-import { AGEING_SECONDS, bucketsOf, CLOCK, NETWORK_COUNT, VTEP_COUNT, type World } from "./world.js";
+import {
+  AGEING_SECONDS,
+  bucketsOf,
+  CLOCK,
+  counterOf,
+  keyOf,
+  localEntries,
+  NETWORK_COUNT,
+  VTEP_COUNT,
+  vtepOf,
+  type World,
+} from "./world.js";
 
 const WORKER = 0;
 const COUNT = 64;
@@ -44,6 +58,7 @@ const CLEAN_BATCHES = 60;
 const LENGTHS = [1500, 9000, FRAME_MIN] as const;
 /** Of the last length. */
 const DAMAGED_BATCHES = 1000;
+const FROZEN_BATCHES = 60;
 /** Of a packet buffer: headroom and the frame. */
 const BUFFER_COMPARED = 512;
 
@@ -55,6 +70,7 @@ export interface Side {
 /** @throws naming the first difference. @returns how many frames were compared */
 export function assertIdentical(one: Side, other: Side): number {
   const frames = (["encap", "decap"] as const).map((direction) => compareDirection(one, other, direction));
+  compareFrozen(one, other);
   compareHashes(one, other);
   compareWalks(one, other);
   return frames.reduce((sum, count) => sum + count, 0);
@@ -66,6 +82,24 @@ function compareHashes(one: Side, other: Side): void {
     return contender.hash.batch(WORKER, COUNT) >>> 0;
   });
   if (hashes[0] !== hashes[1]) throw new Error(`the flow hashes differ: ${hashes.join(", ")}`);
+}
+
+/** Every entry from the VTEP after its own, when every other entry is frozen. */
+function compareFrozen(one: Side, other: Side): void {
+  const made = [one, other].map(({ world, contender }) => {
+    for (let entry = localEntries(world.entries); entry < world.entries; entry += 2) {
+      world.dataplane.fdbFreeze(WORKER_CONTROL, keyOf(entry), 1);
+    }
+    const senderOf = (entry: number): number => 1 + (vtepOf(entry) & (VTEP_COUNT - 1));
+    const source = new FrameSource(world, "decap", { worker: WORKER, seed: 3, count: COUNT, senderOf });
+    for (let n = 0; n < FROZEN_BATCHES; n++) {
+      source.fill();
+      contender.forward.decap.batch(WORKER, COUNT);
+    }
+    return [COUNTER_MOVED, COUNTER_HELD].map((counter) => counterOf(world.shared, WORKER, counter));
+  });
+  if (made[0]?.some((count) => count === 0)) throw new Error(`moved and held: ${made[0]}`);
+  compareRegions(one, other, "frozen", [...BATCH_REGIONS, ...tableRegions(one.world)]);
 }
 
 /** Ages and then flushes half of the table each. */

@@ -91,6 +91,12 @@ export function macHigh(e: number): number {
   return (Math.imul(e, 0x9e3779b1) >>> 8) & 0xffff;
 }
 
+/** The FDB key of entry `e`. */
+export function keyOf(e: number): bigint {
+  const network = 1 + (e & (NETWORK_COUNT - 1));
+  return BigInt(macLow(e)) | (BigInt(macHigh(e)) << 32n) | (BigInt(network) << 48n);
+}
+
 /** IPv4 address of VTEP id `vtep` (1 and up), as loaded little-endian: 10.99.1.vtep. */
 export function vtepAddress(vtep: number): number {
   return (10 | (99 << 8) | (1 << 16) | (vtep << 24)) >>> 0;
@@ -229,11 +235,14 @@ export function fillFdb(dataplane: Dataplane, entries: number): void {
   const locals = localEntries(entries);
   for (let e = 0; e < entries; e++) {
     const network = 1 + (e & (NETWORK_COUNT - 1));
-    const key = BigInt(macLow(e)) | (BigInt(macHigh(e)) << 32n) | (BigInt(network) << 48n);
     const local = e < locals;
     const kind = BigInt(local ? FDB_KIND_ATTACHMENT : FDB_KIND_VTEP) << BigInt(FDB_VALUE_KIND_SHIFT);
     const id = BigInt(local ? network : vtepOf(e)) << BigInt(FDB_VALUE_ID_SHIFT);
-    const outcome = dataplane.fdbSet(WORKER_CONTROL, key, kind | id | (BigInt(CLOCK) << BigInt(FDB_VALUE_STAMP_SHIFT)));
+    const outcome = dataplane.fdbSet(
+      WORKER_CONTROL,
+      keyOf(e),
+      kind | id | (BigInt(CLOCK) << BigInt(FDB_VALUE_STAMP_SHIFT)),
+    );
     if (outcome !== 1) throw new Error(`fdbSet gave ${outcome} to entry ${e} of ${entries}`);
   }
 }
