@@ -1,6 +1,7 @@
 // What is there, in the words of the config.
 
 import {
+  FDB_FLAG_FROZEN,
   FDB_FLAG_STATIC,
   FDB_KIND_ATTACHMENT,
   FDB_KIND_VTEP,
@@ -48,7 +49,9 @@ export function writtenNetwork(running: Running, network: Network) {
 export function describeEntry(tables: Tables, { id }: Network, text: string, mac: Uint8Array) {
   const entry = tables.fdb.find(id, mac);
   const target = entry && describeTarget(tables, entry.kind, entry.id);
-  return entry && target && { mac: text, ...target, kind: kindOf(entry), age: entry.age };
+  if (entry === undefined || target === undefined) return undefined;
+  const described = { mac: text, ...target, kind: kindOf(entry), age: entry.age };
+  return isFrozen(entry) ? { ...described, frozen: true } : described;
 }
 
 /** Where an FDB entry points to; undefined if that is gone, and the entry only waits to be cleared away. */
@@ -67,4 +70,9 @@ export function describeTarget(
 
 export function kindOf({ flags }: Pick<FdbEntry, "flags">): "static" | "learned" {
   return (flags & FDB_FLAG_STATIC) !== 0 ? "static" : "learned";
+}
+
+/** It has moved too often, and stays where it is for now. */
+export function isFrozen({ flags }: Pick<FdbEntry, "flags">): boolean {
+  return (flags & FDB_FLAG_FROZEN) !== 0;
 }

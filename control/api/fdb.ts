@@ -11,7 +11,7 @@ import { VxlaneError } from "../errors.js";
 import type { Network } from "../tables/types.js";
 import { readEntries } from "./bulk.js";
 import { conditionOf } from "./conditions.js";
-import { describeEntry, describeTarget, kindOf } from "./describe.js";
+import { describeEntry, describeTarget, isFrozen, kindOf } from "./describe.js";
 import { numericCursor, type Slice, sendList } from "./list.js";
 import { answerGone, answerPut, GONE, LARGE_BODY, PUT_ANSWERS } from "./networks.js";
 import { writableEntry } from "./read-only.js";
@@ -89,7 +89,10 @@ async function* walk({ tables }: Running, network: Network, from: number, query:
       const target = targetText(entry.kind, entry.id);
       const kind = kindOf(entry);
       if (target === undefined || (query.kind ?? kind) !== kind) return;
-      items.push(`{"mac":"${macText(entry.mac)}",${target},"kind":"${kind}","age":${entry.age}}`);
+      const frozen = isFrozen(entry);
+      if ((query.frozen ?? String(frozen)) !== String(frozen)) return;
+      const end = frozen ? ',"frozen":true}' : "}";
+      items.push(`{"mac":"${macText(entry.mac)}",${target},"kind":"${kind}","age":${entry.age}${end}`);
       positions.push(entry.position + 1);
     });
     skip = 0;
@@ -149,7 +152,7 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
           const current = tables.networks.find(vni);
           const entry = current && describeEntry(tables, current, mac, parseMac(mac) ?? new Uint8Array(6));
           if (entry === undefined) return undefined;
-          const { age: _, ...written } = entry;
+          const { age: _age, frozen: _frozen, ...written } = { frozen: false, ...entry };
           return written;
         });
         const { created, changed } = await changes.putEntries(vni, checked.network.fdb, condition);
@@ -161,6 +164,18 @@ export function fdbChanges(running: Running, changes: Changes): Route[] {
       ENTRY,
       { summary: "Remove an entry, learned or static", answers: GONE, problems: [404, 409] },
       (call) => answerGone(call, changes.removeEntry(call.params.vni, call.params.mac)),
+    ),
+    route(
+      "POST",
+      "/v1/networks/{vni}/fdb/{mac}/thaw",
+      {
+        summary: "Let a frozen entry move again",
+        description: "One that is not frozen stays as it is.",
+        body: S.ThawBody,
+        answers: { 200: { description: "it may move", schema: S.ThawAnswer } },
+        problems: [404],
+      },
+      async ({ params: { vni, mac } }) => ({ result: (await changes.thawEntry(vni, mac)) ? "thawed" : "unchanged" }),
     ),
     ...flushRoutes(changes),
   ];

@@ -16,7 +16,7 @@
 //   PUT    /v1/networks/{vni}/vteps/{address}         {} (or no body); 409 unless the network floods by headend
 //   DELETE /v1/networks/{vni}/vteps/{address}
 //   GET    /v1/networks/{vni}/fdb                     list of { mac, vtep | port, kind: learned | static, age };
-//                                                     ?kind= ?vtep= ?port= filter
+//                                                     and frozen: true if it is; ?kind= ?vtep= ?port= ?frozen= filter
 //   PUT    /v1/networks/{vni}/fdb                     list of { mac, vtep | port } (JSON array or NDJSON): all are added or
 //                                                     replaced, or none; answers { created, changed, unchanged }
 //   POST   /v1/networks/{vni}/fdb/flush               { port?, vtep?, kind?: learned | static | all }; kind is learned unless
@@ -25,6 +25,7 @@
 //   GET    /v1/networks/{vni}/fdb/{mac}
 //   PUT    /v1/networks/{vni}/fdb/{mac}               { vtep } or { port }: a static entry
 //   DELETE /v1/networks/{vni}/fdb/{mac}               learned or static; 409 for a port's own MAC
+//   POST   /v1/networks/{vni}/fdb/{mac}/thaw           a frozen entry may move again; answers { result: thawed | unchanged }
 //   GET    /v1/openapi.json
 //
 // A PUT takes what the GET of the same path answers; with If-None-Match or If-Match it is conditional (conditions.ts). It

@@ -58,6 +58,7 @@ export const FDB_FILTER = {
   kind: Kind,
   vtep: { ...StaticEntry.properties.vtep, description: "entries behind this VTEP" },
   port: { ...StaticEntry.properties.port, description: "entries behind this port" },
+  frozen: { enum: ["true", "false"], description: "entries that are frozen, or are not" },
 };
 
 /* Bodies. */
@@ -70,6 +71,7 @@ export const PortBody = optional(
   "The config's port without its name. What GET answers may be sent back: its status is left out.",
 );
 export const VtepBody = optional({}, "Nothing: the path says it all.");
+export const ThawBody = optional({}, "Nothing: the path says it all.");
 export const EntryBody = optional(
   without(StaticEntry.properties, "mac"),
   "The config's fdb entry without its mac: exactly one of vtep and port.",
@@ -97,6 +99,7 @@ export const BulkAnswer = map(
   },
   ["created", "changed", "unchanged"],
 );
+export const ThawAnswer = map({ result: { enum: ["thawed", "unchanged"], description: "what was done" } }, ["result"]);
 export const FlushAnswer = map({ removed: count("entries that went") }, ["removed"]);
 
 const PortStatus = map(
@@ -131,6 +134,7 @@ export const EntryAnswer = map(
     ...StaticEntry.properties,
     kind: Kind,
     age: count("seconds since a frame from this MAC was last received; 0 for static entries"),
+    frozen: { const: true, description: "it has moved too often and stays where it is; absent: it may move" },
   },
   ["mac", "kind", "age"],
 );
@@ -194,6 +198,7 @@ export const NAMED: Readonly<Record<string, object>> = {
   PutAnswer,
   BulkAnswer,
   FlushAnswer,
+  ThawAnswer,
   NetworkAnswer,
   PortAnswer,
   VtepAnswer,

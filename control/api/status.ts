@@ -31,7 +31,7 @@ function status({ config, startMs, tables, workers, underlay, problems, offloads
     })),
     networks: tables.networks.size,
     ports: tables.ports.size,
-    fdb: { entries: tables.fdbCount, capacity: tables.fdbCapacity },
+    fdb: { entries: tables.fdbCount, capacity: tables.fdbCapacity, frozen: tables.damping.frozenCount },
     /** What is wrong at the moment; oldest first. */
     problems: problems.list(),
   };

@@ -23,7 +23,7 @@ export interface StatusAnswer {
   }[];
   readonly networks: number;
   readonly ports: number;
-  readonly fdb: { readonly entries: number; readonly capacity: number };
+  readonly fdb: { readonly entries: number; readonly capacity: number; readonly frozen: number };
   /** What is wrong now, oldest first. */
   readonly problems: readonly {
     readonly code: string;
@@ -123,6 +123,8 @@ export interface FdbAnswer {
   readonly kind: "learned" | "static";
   /** Seconds since it was last heard. */
   readonly age: number;
+  /** It has moved too often and stays where it is. */
+  readonly frozen?: true;
 }
 
 /** Of a PUT. */

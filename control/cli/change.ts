@@ -59,7 +59,8 @@ export async function remove(api: Api, subject: Subject, isJson: true | undefine
   tell(subject, { result: "removed" }, isJson);
 }
 
-function tell({ names }: Subject, answer: ChangeAnswer, isJson: true | undefined): void {
+/** Says what was done, if anybody wants to know. */
+export function tell({ names }: Subject, answer: ChangeAnswer, isJson: true | undefined): void {
   for (const warning of answer.warnings ?? []) process.stderr.write(`warning: ${warning}\n`);
   if (isJson) printJson({ ...names, ...answer });
 }

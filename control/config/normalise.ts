@@ -20,12 +20,18 @@ export function normalise(input: ConfigInput): Config {
     offloads: input.offloads ?? DEFAULTS.offloads,
     busyPoll: typeof busyPoll === "number" ? busyPoll : must("microseconds", busyPoll),
     underlay: { ...DEFAULTS.underlay, ...underlay },
-    fdb: { ...DEFAULTS.fdb, ...input.fdb },
+    fdb: fdb(input.fdb),
     api: { socket: must("socket-path", input.api?.socket ?? DEFAULTS.api.socket) },
     metrics: { listen: must("host-port", input.metrics?.listen ?? DEFAULTS.metrics.listen) },
     stateDir: must("absolute-path", input.stateDir ?? DEFAULTS.stateDir),
     networks: (input.networks ?? []).map(network),
   };
+}
+
+function fdb(input: ConfigInput["fdb"]): Config["fdb"] {
+  const { capacity = DEFAULTS.fdb.capacity, damping } = input ?? {};
+  const { moves = DEFAULTS.fdb.damping.moves, thaw = DEFAULTS.fdb.damping.thaw } = damping ?? {};
+  return { capacity, damping: { moves, thaw: typeof thaw === "number" ? thaw : must("seconds", thaw) } };
 }
 
 function network(input: NetworkInput): NetworkConfig {

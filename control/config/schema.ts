@@ -25,6 +25,7 @@ export const MTU_MAX_IPV6 = IP_PACKET_MAX - OVERHEAD_IPV6;
 /* Our choices. */
 const WORKERS_MAX = 64; // layout.ts
 const FDB_ENTRIES_MAX = 4194304; // layout.ts
+const MOVES_MAX = 100;
 const SRC_PORT_MIN = 1024; // below are the ports of system services
 
 /** behaviour.md's defaults, of keys that are absent. */
@@ -36,7 +37,7 @@ export const DEFAULTS = {
   offloads: "auto",
   busyPoll: 0,
   underlay: { driver: "udp", checksum: "auto" },
-  fdb: { capacity: 65536 },
+  fdb: { capacity: 65536, damping: { moves: 5, thaw: "180s" } },
   api: { socket: "/run/vxlane/api.sock" },
   metrics: { listen: "127.0.0.1:9479" },
   stateDir: "/var/lib/vxlane",
@@ -166,6 +167,21 @@ const Underlay = map(
   [],
 );
 
+const Damping = map(
+  {
+    moves: whole(0, MOVES_MAX, "moves of a MAC within 180 s that freeze its entry where it is; 0: never", {
+      default: DEFAULTS.fdb.damping.moves,
+    }),
+    thaw: {
+      anyOf: [text("seconds", "with a unit"), whole(0, AGEING_MAX, "seconds")],
+      description: "how long it is frozen; 0: until it is thawed by command",
+      default: DEFAULTS.fdb.damping.thaw,
+    },
+  },
+  [],
+  { description: "of MACs that move to and fro" },
+);
+
 export const ConfigSchema = map(
   {
     local: text("unicast-address", "this VTEP's underlay address"),
@@ -181,7 +197,10 @@ export const ConfigSchema = map(
     },
     underlay: Underlay,
     fdb: map(
-      { capacity: whole(1, FDB_ENTRIES_MAX, "entries of all networks", { default: DEFAULTS.fdb.capacity }) },
+      {
+        capacity: whole(1, FDB_ENTRIES_MAX, "entries of all networks", { default: DEFAULTS.fdb.capacity }),
+        damping: Damping,
+      },
       [],
     ),
     api: map({ socket: text("socket-path", "of the API", { default: DEFAULTS.api.socket }) }, []),

@@ -20,8 +20,12 @@ export interface Config {
   /** Microseconds that a worker looks for more before it sleeps; 0: it sleeps at once. */
   busyPoll: number;
   underlay: { driver: UnderlayDriverName; interface?: string; checksum: "auto" | "on" | "off" };
-  /** Entries, learned and static, of all networks together. */
-  fdb: { capacity: number };
+  fdb: {
+    /** Entries, learned and static, of all networks together. */
+    capacity: number;
+    /** A MAC that moves so often in 180 seconds freezes, 0 never; for so many seconds, 0 until somebody thaws it. */
+    damping: { moves: number; thaw: number };
+  };
   /** Absolute path of the unix socket. */
   api: { socket: string };
   /** Port 0 takes a free one. */

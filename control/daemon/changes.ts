@@ -107,6 +107,18 @@ export class Changes {
     });
   }
 
+  /** Lets a frozen entry move again. False: it was not frozen. @throws ERR_NOT_FOUND, ERR_TIMEOUT */
+  thawEntry(vni: number, mac: string): Promise<boolean> {
+    return this.#next(async () => {
+      const { damping, fdb, networks } = this.#tables;
+      const network = networks.get(vni);
+      const bytes = parseMac(mac) ?? new Uint8Array(6);
+      if (damping.thaw(network.id, bytes)) return true;
+      if (fdb.find(network.id, bytes) !== undefined) return false;
+      throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no entry for ${mac}`);
+    });
+  }
+
   /** Removes entries, and returns how many. @throws ERR_NOT_FOUND */
   flush(filter: FlushFilter): Promise<number> {
     return this.#next(() => flush(this.#tables, filter));

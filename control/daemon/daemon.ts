@@ -16,6 +16,7 @@ import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
+import { DampingReport } from "./damping.js";
 import { Offloads } from "./offloads.js";
 import { Overlay } from "./overlay.js";
 import { PathMtu } from "./path-mtu.js";
@@ -74,6 +75,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     outerChecksum,
     reservedMask: config.reservedBits === "strict" ? RESERVED_BITS : 0n,
     fdbCapacity: config.fdb.capacity,
+    damping: config.fdb.damping,
     workers: workerCount,
     base: baseAddress(memory),
   });
@@ -133,7 +135,9 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     { local, interface: underlayInterface, stateDir },
     { ports, underlay, problems, events, tunnel, onUnderlayMtu: (mtu) => overlay.setDefaultMtu(innerMtu(mtu, isIpv6)) },
   );
+  const damping = new DampingReport(tables, problems, log);
   const onTick = () => {
+    damping.tick();
     workers.endHung();
     workers.measureBusy((worker) => tables.counters.busyNs(worker));
     xdp.reconcile();
@@ -142,7 +146,10 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     offloads.tick();
     if (pathMtu.tick(performance.now())) tunnel?.check(listInterfaces());
   };
-  cleanup.add("stop the timers", startTimers(tables, log, onTick));
+  cleanup.add(
+    "stop the timers",
+    startTimers(tables, log, (event) => damping.moved(event), onTick),
+  );
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
   tunnel?.check(listInterfaces());

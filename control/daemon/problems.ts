@@ -15,6 +15,7 @@ export type ProblemCode =
   | "underlay_route" // a VTEP's way is not through the tap underlay's interface
   | "port_gone" // its interface was deleted
   | "port_down"
+  | "fdb_frozen" // entries that moved too often
   | "state_dir"
   | "metrics";
 
@@ -49,6 +50,14 @@ export class Problems {
     if (known?.message === message) return;
     this.#open.set(key, { code, message, since: known?.since ?? new Date().toISOString() });
     this.#log.warn({ problem: code }, message);
+  }
+
+  /** As `begin`, but what is only put in other words, a count in them say, is not logged again. */
+  update(code: ProblemCode, subject: string, message: string): void {
+    const key = `${code} ${subject}`;
+    const known = this.#open.get(key);
+    if (known === undefined) this.begin(code, subject, message);
+    else this.#open.set(key, { ...known, message });
   }
 
   /** There is none, perhaps never was. */

@@ -10,13 +10,22 @@ import type { Tables } from "../tables/tables.js";
 /* Our choice: a ring holds 4,096 events, which is 16,000 a second and worker. */
 const TICK_MS = 250;
 
-/** Starts the clock. @param onTick is called at the end of each tick. Returns what stops it. */
-export function startTimers(tables: Tables, log: Logger, onTick: () => void): () => void {
+/** Starts the clock. @param onTick is called at the end of each tick, onMove for each MAC that moved. Returns what stops it. */
+export function startTimers(
+  tables: Tables,
+  log: Logger,
+  onMove: (event: FdbEvent) => void,
+  onTick: () => void,
+): () => void {
   // Monotonic: a step of the wall clock must not age a whole table.
   const setClock = () => tables.setClock(Math.floor(performance.now() / 1000));
   setClock();
   let lastMs = performance.now();
-  const logged = log.isLevelEnabled("debug") ? (event: FdbEvent) => logEvent(tables, log, event) : undefined;
+  const isLogged = log.isLevelEnabled("debug");
+  const take = (event: FdbEvent) => {
+    if (isLogged) logEvent(tables, log, event);
+    if (event.kind === "moved") onMove(event);
+  };
   const timer = setInterval(() => {
     const nowMs = performance.now();
     const elapsedMs = nowMs - lastMs;
@@ -24,7 +33,7 @@ export function startTimers(tables: Tables, log: Logger, onTick: () => void): ()
     try {
       setClock();
       tables.tick(elapsedMs);
-      tables.events.drain(logged);
+      tables.events.drain(take, isLogged ? undefined : "moved");
       if (tables.learnedVteps.takeWarning())
         log.warn("no room for more VTEPs that only a prefix of an allow list covers: new ones are refused");
       onTick();
@@ -50,7 +59,8 @@ function logEvent(tables: Tables, log: Logger, event: FdbEvent): void {
   );
 }
 
-function describeTarget(tables: Tables, kind: number, id: number): string | undefined {
+/** A port's name or a VTEP's address; undefined if it is gone. */
+export function describeTarget(tables: Tables, kind: number, id: number): string | undefined {
   if (kind === FDB_KIND_ATTACHMENT) return tables.ports.ofAttachment(id)?.name;
   const address = kind === FDB_KIND_VTEP ? tables.vteps.address(id) : undefined;
   return address === undefined ? undefined : formatAddress(address);

@@ -106,9 +106,10 @@ export class Metrics {
     });
     this.#add("gauge", "vxlane_fdb_entries", "Entries of the forwarding database.", entries);
     const events = known(({ reading, series }, lines) => {
-      const { learned, moved, aged, limit } = reading.events;
+      const { learned, moved, aged, limit, frozen, held } = reading.events;
       lines.push(series.events.learned + learned, series.events.moved + moved);
       lines.push(series.events.aged + aged, series.events.limit + limit);
+      lines.push(series.events.frozen + frozen, series.events.held + held);
     });
     this.#add("counter", "vxlane_fdb_events_total", "Changes of the forwarding database by traffic and time.", events);
   }

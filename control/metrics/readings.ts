@@ -13,6 +13,8 @@ import {
   COUNTER_FLOODED_ENCAP,
   COUNTER_FRAMES_DECAP,
   COUNTER_FRAMES_ENCAP,
+  COUNTER_FROZEN,
+  COUNTER_HELD,
   COUNTER_LEARNED,
   COUNTER_LIMIT,
   COUNTER_LOCAL,
@@ -53,7 +55,14 @@ export interface NetworkReading {
   /** Frames from port to port. */
   readonly local: number;
   readonly fdb: { readonly learned: number; readonly static: number };
-  readonly events: { readonly learned: number; readonly moved: number; readonly aged: number; readonly limit: number };
+  readonly events: {
+    readonly learned: number;
+    readonly moved: number;
+    readonly aged: number;
+    readonly limit: number;
+    readonly frozen: number;
+    readonly held: number;
+  };
 }
 
 export interface VtepReading {
@@ -108,6 +117,8 @@ export function readNetwork(running: Running, network: Network | undefined): Net
       moved: read(COUNTER_MOVED),
       aged: read(COUNTER_AGED),
       limit: read(COUNTER_LIMIT),
+      frozen: read(COUNTER_FROZEN),
+      held: read(COUNTER_HELD),
     },
   };
 }

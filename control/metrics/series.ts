@@ -42,7 +42,14 @@ export class NetworkSeries {
     this.flooded = both("vxlane_flooded_frames_total");
     this.local = seriesOf("vxlane_local_frames_total", { vni });
     this.fdb = { learned: kind("learned"), static: kind("static") };
-    this.events = { learned: event("learned"), moved: event("moved"), aged: event("aged"), limit: event("limit") };
+    this.events = {
+      learned: event("learned"),
+      moved: event("moved"),
+      aged: event("aged"),
+      limit: event("limit"),
+      frozen: event("frozen"),
+      held: event("held"),
+    };
   }
 
   dropped(direction: Direction, reason: string): Series {

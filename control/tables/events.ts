@@ -63,8 +63,11 @@ export class Events {
     this.#views = views;
   }
 
-  /** Empties the rings; without `take` the events are passed over. Returns how many there were. */
-  drain(take?: (event: FdbEvent) => void): number {
+  /**
+   * Empties the rings; without `take` the events are passed over. Returns how many there were.
+   * @param only of this kind, which spares reading the others
+   */
+  drain(take?: (event: FdbEvent) => void, only?: FdbEventKind): number {
     const { u32 } = this.#views;
     let count = 0;
     for (let slot = 0; slot < WORKER_SLOTS; slot++) {
@@ -74,7 +77,7 @@ export class Events {
       const ready = (head - tail) >>> 0;
       if (ready === 0) continue;
       for (let n = 0; take !== undefined && n < ready; n++) {
-        const event = this.#read(ring + EVENT_RECORDS + (((tail + n) >>> 0) % EVENT_RING) * EVENT_SIZE);
+        const event = this.#read(ring + EVENT_RECORDS + (((tail + n) >>> 0) % EVENT_RING) * EVENT_SIZE, only);
         if (event !== undefined) take(event);
       }
       Atomics.store(u32, (ring + EVENT_TAIL) / 4, head);
@@ -92,10 +95,10 @@ export class Events {
     return lost;
   }
 
-  #read(record: number): FdbEvent | undefined {
+  #read(record: number, only?: FdbEventKind): FdbEvent | undefined {
     const { u8, u16, u32 } = this.#views;
     const kind = KINDS.get(u8[record + EVENT_KIND]);
-    if (kind === undefined) return undefined;
+    if (kind === undefined || (only ?? kind) !== kind) return undefined;
     return {
       kind,
       network: u16[(record + EVENT_NETWORK) / 2],

@@ -19,7 +19,15 @@ import {
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
 import { type FdbValue, formatMac, MAC_LEN, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
-import { type Dataplane, FDB_FLUSH_BLOCKED, FDB_NONE, FDB_SET_BUSY, FDB_SET_FULL } from "../dataplane.js";
+import {
+  type Dataplane,
+  FDB_FLUSH_BLOCKED,
+  FDB_FREEZE_DONE,
+  FDB_FREEZE_NONE,
+  FDB_NONE,
+  FDB_SET_BUSY,
+  FDB_SET_FULL,
+} from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
 import { Kicks } from "./kicks.js";
@@ -92,14 +100,26 @@ export class Fdb {
     });
     const outcome = this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
     if (outcome === FDB_SET_FULL) throw new VxlaneError("ERR_LIMIT", `no room in the FDB for ${formatMac(mac)}`);
-    if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
+    if (outcome === FDB_SET_BUSY) throw this.busy(mac);
   }
 
   /** A static entry goes whoever holds its bucket. @throws ERR_TIMEOUT for a learned one when a worker keeps the bucket locked */
   remove(network: number, mac: Uint8Array): boolean {
     const outcome = this.#dataplane.fdbRemove(WORKER_CONTROL, packFdbKey(mac, network));
-    if (outcome === FDB_SET_BUSY) throw new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
+    if (outcome === FDB_SET_BUSY) throw this.busy(mac);
     return outcome !== 0;
+  }
+
+  /** Makes a learned entry stay where it is, or lets it move again. `busy`: a worker keeps its bucket locked. */
+  freeze(network: number, mac: Uint8Array, isFrozen: boolean): "done" | "unchanged" | "absent" | "busy" {
+    const outcome = this.#dataplane.fdbFreeze(WORKER_CONTROL, packFdbKey(mac, network), isFrozen ? 1 : 0);
+    if (outcome === FDB_SET_BUSY) return "busy";
+    if (outcome === FDB_FREEZE_NONE) return "absent";
+    return outcome === FDB_FREEZE_DONE ? "done" : "unchanged";
+  }
+
+  busy(mac: Uint8Array): VxlaneError {
+    return new VxlaneError("ERR_TIMEOUT", `the FDB bucket of ${formatMac(mac)} is busy`);
   }
 
   /**

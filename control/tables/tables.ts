@@ -25,6 +25,7 @@ import type { Views } from "../memory.js";
 import { Access } from "./access.js";
 import { Ageing } from "./ageing.js";
 import { Counters } from "./counters.js";
+import { DAMPING, Damping, type DampingOptions } from "./damping.js";
 import { Epochs } from "./epochs.js";
 import { Events } from "./events.js";
 import { Fdb } from "./fdb.js";
@@ -58,6 +59,8 @@ export interface TablesOptions {
   readonly reservedMask: bigint;
   /** FDB entries, learned and static. */
   readonly fdbCapacity: number;
+  /** Of MACs that move to and fro; absent: RFC 7432's. */
+  readonly damping?: DampingOptions;
   /** Worker slots that may run. */
   readonly workers: number;
   /** Process address of the memory, for the iovecs that the hot path makes; 0 when nothing goes to the kernel. */
@@ -74,6 +77,7 @@ export class Tables {
   readonly ports: Ports;
   readonly statics: Statics;
   readonly events: Events;
+  readonly damping: Damping;
   readonly counters: Counters;
   readonly lists: Lists;
   readonly undertaker: Undertaker;
@@ -100,9 +104,15 @@ export class Tables {
     this.networks = new Networks(views, registry, this.ports, this.vteps, this.undertaker);
     this.statics = new Statics(registry, this.fdb, this.vteps);
     this.events = new Events(views);
+    this.damping = new Damping(this.fdb, options.damping ?? DAMPING);
     this.counters = new Counters(views, options.workers);
     this.learnedVteps = new LearnedVteps(views, this.#access, this.vteps, this.counters, this.networks);
     this.#ageing = new Ageing(views, dataplane);
+  }
+
+  /** As it was set last. */
+  get clock(): number {
+    return this.#views.u32[SYSTEM_CLOCK / 4];
   }
 
   /** Seconds; only the low 16 bits of differences count. */

@@ -14,6 +14,7 @@ interface ShowOptions extends DaemonOptions {
   readonly vtep?: string;
   readonly port?: string;
   readonly kind?: string;
+  readonly frozen?: true;
 }
 
 /** What an entry has to have; undefined: anything. */
@@ -22,6 +23,7 @@ interface Wanted {
   readonly vtep: string | undefined;
   readonly port: string | undefined;
   readonly kind: string | undefined;
+  readonly frozen: "true" | undefined;
 }
 
 interface Entry extends FdbAnswer {
@@ -39,7 +41,8 @@ export function addFdbShow(fdb: Command): void {
       .option("--mac <mac>", "only this station")
       .option("--vtep <address>", "only stations behind this VTEP")
       .option("--port <name>", "only stations behind this port")
-      .addOption(new Option("--kind <kind>", "only entries of this kind").choices(["learned", "static"])),
+      .addOption(new Option("--kind <kind>", "only entries of this kind").choices(["learned", "static"]))
+      .option("--frozen", "only entries that moved too often and were frozen"),
   )
     .addHelpText(
       "after",
@@ -48,6 +51,7 @@ Examples:
   vxlane fdb show
   vxlane fdb show 100 --kind learned
   vxlane fdb show --vni 100 --mac 02:00:00:00:00:01 --json
+  vxlane fdb show --frozen
 
 AGE is since the station was last heard. Exits with 4 if there is no such
 network.`,
@@ -64,18 +68,19 @@ async function show(argument: string | undefined, options: ShowOptions): Promise
   await printList(entries(api, vnis, wanted), options.json, heading, (entry) => [
     String(entry.vni),
     entry.mac,
-    entry.kind,
+    entry.frozen ? `${entry.kind} frozen` : entry.kind,
     entry.kind === "static" ? "-" : `${entry.age} s`,
     behind(entry),
   ]);
 }
 
-async function readWanted({ mac, vtep, port, kind }: ShowOptions): Promise<Wanted> {
+async function readWanted({ mac, vtep, port, kind, frozen }: ShowOptions): Promise<Wanted> {
   return {
     mac: mac === undefined ? undefined : await read("mac", mac, "--mac"),
     vtep: vtep === undefined ? undefined : await read("unicast-address", vtep, "--vtep"),
     port: port === undefined ? undefined : await read("interface-name", port, "--port"),
     kind,
+    frozen: frozen && "true",
   };
 }
 
@@ -102,9 +107,10 @@ async function* entries(api: Api, vnis: readonly number[], wanted: Wanted): Asyn
 }
 
 /** The daemon filters. */
-function listPath(vni: number, { vtep, port, kind }: Wanted): string {
+function listPath(vni: number, { vtep, port, kind, frozen }: Wanted): string {
   const query = new URLSearchParams();
-  for (const [key, value] of Object.entries({ vtep, port, kind })) if (value !== undefined) query.set(key, value);
+  for (const [key, value] of Object.entries({ vtep, port, kind, frozen }))
+    if (value !== undefined) query.set(key, value);
   return `${route("networks", vni, "fdb")}${query.size === 0 ? "" : `?${query}`}`;
 }
 
@@ -115,7 +121,8 @@ async function* lookUp(api: Api, vni: number, mac: string, wanted: Wanted): Asyn
   else if (fits(entry, wanted)) yield [entry];
 }
 
-function fits(entry: FdbAnswer, { vtep, port, kind }: Wanted): boolean {
+function fits(entry: FdbAnswer, { vtep, port, kind, frozen }: Wanted): boolean {
+  if (frozen !== undefined && entry.frozen !== true) return false;
   return (
     (vtep ?? entry.vtep) === entry.vtep && (port ?? entry.port) === entry.port && (kind ?? entry.kind) === entry.kind
   );

@@ -3,9 +3,9 @@
 
 import { type Command, Option } from "commander";
 import { VxlaneError } from "../../errors.js";
-import type { FlushAnswer } from "../answers.js";
+import type { ChangeAnswer, FlushAnswer } from "../answers.js";
 import { read, readNetwork } from "../arguments.js";
-import { add, entrySubject, remove, replace } from "../change.js";
+import { add, entrySubject, remove, replace, tell } from "../change.js";
 import { Api, route } from "../client.js";
 import { addDaemonOptions, type DaemonOptions } from "../options.js";
 import { print } from "../output.js";
@@ -49,6 +49,20 @@ Exits with 5 if the network knows this MAC already, also as learned: see
       "\nExamples:\n  vxlane fdb remove 100 02:00:00:00:00:02\n\nExits with 4 if there is no such entry.",
     )
     .action(removeOne);
+  addDaemonOptions(fdb.command("thaw").description("let an entry move again that moved too often and was frozen"))
+    .argument("<vni>", "the network's VNI or name")
+    .argument("<mac>", "the station")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  vxlane fdb show --frozen
+  vxlane fdb thaw 100 02:00:00:00:00:02
+
+Exits with 4 if there is no such entry; one that is not frozen stays as it
+is.`,
+    )
+    .action(thaw);
   addFlush(fdb);
 }
 
@@ -111,6 +125,13 @@ async function removeOne(network: string, macText: string, options: DaemonOption
   const mac = await read("mac", macText, "MAC");
   const api = await Api.of(options);
   await remove(api, entrySubject(await readNetwork(api, network), mac), options.json);
+}
+
+async function thaw(network: string, macText: string, options: DaemonOptions): Promise<void> {
+  const mac = await read("mac", macText, "MAC");
+  const api = await Api.of(options);
+  const subject = entrySubject(await readNetwork(api, network), mac);
+  tell(subject, await api.post<ChangeAnswer>(`${subject.path}/thaw`, {}), options.json);
 }
 
 async function flush(options: FlushOptions): Promise<void> {

@@ -40,7 +40,7 @@ function describe(answer: StatusAnswer): string {
     ),
     ["networks", `${answer.networks}`],
     ["ports", `${answer.ports}`],
-    ["fdb", `${fdb.entries} of ${fdb.capacity} entries`],
+    ["fdb", `${fdb.entries} of ${fdb.capacity} entries${fdb.frozen > 0 ? `, ${fdb.frozen} frozen` : ""}`],
     ...answer.problems.map(({ message, since }) => ["problem", `${message} (since ${since})`] as const),
   ]);
   const workers = answer.workers.map(({ id, state, busyRatio, frames, restarts }) => [

@@ -71,6 +71,58 @@ describe("an entry", () => {
     expect((await api.get(`${FDB}/${THIRD}`)).status).toBe(404);
   });
 
+  describe("that moves too often", () => {
+    const move = () => {
+      for (const vtep of ["10.0.0.2", "10.0.0.3", "10.0.0.2", "10.0.0.3", "10.0.0.2", "10.0.0.3"]) learn(THEIRS, vtep);
+      api.fixture.tables.events.drain((event) => api.fixture.tables.damping.moved(event), "moved");
+    };
+    const frozen = { mac: THEIRS, vtep: "10.0.0.3", kind: "learned", age: 0, frozen: true };
+
+    it("is frozen, alone and in lists, and counted by status", async () => {
+      expect((await api.get("/v1/status")).body.fdb).toMatchObject({ frozen: 0 });
+      learn(THIRD);
+      move();
+      learn(THEIRS, "10.0.0.2");
+      expect((await api.get(`${FDB}/${THEIRS}`)).body).toEqual(frozen);
+      expect((await api.get(`${FDB}?frozen=true`)).body).toEqual([frozen]);
+      expect(await macs("?frozen=false&kind=learned")).toEqual([THIRD]);
+      expect((await api.get(`${FDB}?frozen=yes`)).status).toBe(400);
+      expect((await api.get("/v1/status")).body.fdb).toMatchObject({ frozen: 1 });
+    });
+
+    it("thaws, which is nothing to one that is not frozen, and 404 to one that is not there", async () => {
+      const thaw = (mac: string) => api.post(`${FDB}/${mac}/thaw`, {});
+      move();
+      expect(await thaw(THEIRS.toUpperCase())).toMatchObject({ status: 200, body: { result: "thawed" } });
+      const { frozen: _, ...thawed } = frozen;
+      expect((await api.get(`${FDB}/${THEIRS}`)).body).toEqual(thawed);
+      expect((await api.get("/v1/status")).body.fdb).toMatchObject({ frozen: 0 });
+      learn(THEIRS, "10.0.0.2");
+      expect((await api.get(`${FDB}/${THEIRS}`)).body).toMatchObject({ vtep: "10.0.0.2" });
+      expect(await thaw(THEIRS)).toMatchObject({ status: 200, body: { result: "unchanged" } });
+      expect(await thaw(OURS)).toMatchObject({ status: 200, body: { result: "unchanged" } });
+      expect(await thaw(THIRD)).toMatchObject({ status: 404, body: { code: "ERR_NOT_FOUND" } });
+      expect((await api.post(`/v1/networks/7/fdb/${THEIRS}/thaw`, {})).status).toBe(404);
+      expect((await api.post(`${FDB}/${THEIRS}/thaw`, { mac: THEIRS })).status).toBe(422);
+    });
+
+    it("can be taken by a static entry, and be removed", async () => {
+      move();
+      expect((await api.put(`${FDB}/${THEIRS}`, { vtep: "10.0.0.2" })).status).toBe(201);
+      expect((await api.get(`${FDB}/${THEIRS}`)).body).toEqual({
+        ...frozen,
+        vtep: "10.0.0.2",
+        kind: "static",
+        frozen: undefined,
+      });
+      expect((await api.delete(`${FDB}/${THEIRS}`)).status).toBe(204);
+      move();
+      expect((await api.delete(`${FDB}/${THEIRS}`)).status).toBe(204);
+      api.fixture.tables.damping.tick(0);
+      expect((await api.get("/v1/status")).body.fdb).toMatchObject({ frozen: 0 });
+    });
+  });
+
   it("that has aged is not there, swept or not", async () => {
     learn(THEIRS);
     api.fixture.tables.setClock(301);

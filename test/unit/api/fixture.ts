@@ -111,7 +111,7 @@ export class Api {
       ...running.config,
       workers: WORKERS,
       underlay: { ...running.config.underlay, interface: "under0" },
-      fdb: { capacity: tables.fdbCapacity },
+      fdb: { ...running.config.fdb, capacity: tables.fdbCapacity },
     };
     const app = makeApi({ ...running, config, tables, memory, overlay, ports, underlay }, changes);
     await app.ready();

@@ -147,6 +147,7 @@ describe("answers", () => {
       ["get", "/v1/stats"],
       ["get", "/v1/status"],
       ["get", "/v1/openapi.json"],
+      ["post", `${N}/fdb/{mac}/thaw`, {}, { mac: "02:00:00:00:00:07" }],
       ["post", `${N}/fdb/flush`, {}],
       ["post", "/v1/fdb/flush", { kind: "all" }],
       ["delete", `${N}/ports/{name}`],

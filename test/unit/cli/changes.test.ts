@@ -22,6 +22,7 @@ const answers = {
   [`DELETE ${network}/vteps/10.99.0.2`]: "",
   [`PUT ${network}/fdb/${MAC}`]: done,
   [`DELETE ${network}/fdb/${MAC}`]: "",
+  [`POST ${network}/fdb/${MAC}/thaw`]: { result: "thawed" },
   [`POST ${network}/fdb/flush`]: { removed: 1 },
   "POST /v1/fdb/flush": { removed: 12 },
 };
@@ -89,6 +90,13 @@ test.each([
   expect(changes).toEqual([{ call: `DELETE ${path}` }]);
 });
 
+test("fdb thaw", async () => {
+  const { socket, changes } = await daemon(answers);
+  const result = await vxlane("fdb", "thaw", "blue", MAC.toUpperCase(), "--socket", socket);
+  expect(result).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(changes).toEqual([{ call: `POST ${network}/fdb/${MAC}/thaw`, body: {} }]);
+});
+
 test.each([
   ["fdb flush", "/v1/fdb/flush", {}, "12 entries removed\n"],
   ["fdb flush --vni blue", `${network}/fdb/flush`, {}, "1 entry removed\n"],
@@ -118,6 +126,7 @@ test.each([
   ["network remove 100", { vni: 100, result: "removed" }],
   [`fdb remove 100 ${MAC}`, { vni: 100, mac: MAC, result: "removed" }],
   ["fdb flush", { removed: 12 }],
+  [`fdb thaw 100 ${MAC}`, { vni: 100, mac: MAC, result: "thawed" }],
 ])("%s --json", async (command, answer) => {
   const { socket } = await daemon(answers);
   const { code, stdout } = await vxlane(...command.split(" "), "--json", "--socket", socket);

@@ -26,7 +26,7 @@ const STATUS = {
   workers: [{ id: 0, state: "asleep", busyRatio: 0.256, frames: 1234, restarts: 3 }],
   networks: 2,
   ports: 5,
-  fdb: { entries: 7, capacity: 65536 },
+  fdb: { entries: 7, capacity: 65536, frozen: 0 },
   problems: [{ code: "port_gone", message: "the interface of port blue0 is gone", since: "2030-01-02T03:04:05.678Z" }],
 };
 
@@ -61,6 +61,8 @@ const FDB = [
   { mac: "02:00:00:00:00:03", vtep: "10.99.0.3", kind: "learned", age: 4 },
 ];
 
+const FROZEN = { mac: "02:00:00:00:00:04", vtep: "10.99.0.3", kind: "learned", age: 1, frozen: true };
+
 const answers = {
   "/v1/status": STATUS,
   "/v1/stats": STATS,
@@ -78,10 +80,16 @@ test("status", async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^vxlane 9\.8\.7, up 1 d 2 h\n/);
   expect(stdout).toMatch(/10\.99\.0\.1.*4789.*49152-65535/);
-  expect(stdout).toMatch(/7 of 65536/);
+  expect(stdout).toMatch(/7 of 65536 entries$/m);
   expect(stdout).toMatch(/^problem +the interface of port blue0 is gone \(since 2030-01-02T03:04:05\.678Z\)$/m);
   expect(stdout).toMatch(/^ +0 +asleep +26 % +1234 +3$/m);
   expect(JSON.parse((await vxlane("status", "--json", "--socket", socket)).stdout)).toEqual(STATUS);
+});
+
+test("status counts what is frozen", async () => {
+  const fdb = { ...STATUS.fdb, frozen: 2 };
+  const socket = await daemonDouble({ ...answers, "/v1/status": { ...STATUS, fdb } });
+  expect((await vxlane("status", "-s", socket)).stdout).toMatch(/7 of 65536 entries, 2 frozen$/m);
 });
 
 test("stats", async () => {
@@ -115,6 +123,8 @@ describe("fdb show", () => {
       "/v1/networks/100/fdb?vtep=10.99.0.3&kind=learned": [FDB[2]],
       "/v1/networks/100/fdb?port=blue0": [FDB[0]],
       "/v1/networks/100/fdb/02:00:00:00:00:03": FDB[2],
+      "/v1/networks/100/fdb?frozen=true": [FROZEN],
+      "/v1/networks/100/fdb/02:00:00:00:00:04": FROZEN,
     });
     const show = async (...args: string[]) => {
       const { code, stdout } = await vxlane("fdb", "show", "100", "--socket", socket, "--json", ...args);
@@ -125,17 +135,22 @@ describe("fdb show", () => {
     expect(await show("--mac", "02:00:00:00:00:03")).toBe("3");
     expect(await show("--mac", "02:00:00:00:00:03", "--kind", "static")).toBe("");
     expect(await show("--mac", "02:00:00:00:00:09")).toBe("");
+    expect(await show("--frozen")).toBe("4");
+    expect(await show("--mac", "02:00:00:00:00:03", "--frozen")).toBe("");
+    expect(await show("--mac", "02:00:00:00:00:04", "--frozen")).toBe("4");
     expect(await show("--mac", "02:00:00:00:00:03", "--vni", "200")).toBe(2);
     expect(calls.filter((call) => call.endsWith("/fdb"))).toEqual([]);
   });
 
   test("as a table", async () => {
-    const { stdout } = await vxlane("fdb", "show", "100", "--socket", await daemonDouble(answers));
+    const socket = await daemonDouble({ ...answers, "/v1/networks/100/fdb": [...FDB, FROZEN] });
+    const { stdout } = await vxlane("fdb", "show", "100", "--socket", socket);
     expect(stdout.split("\n").map((line) => line.trim().split(/ {2,}/))).toEqual([
       ["VNI", "MAC", "KIND", "AGE", "BEHIND"],
       ["100", "02:00:00:00:00:01", "static", "-", "port blue0"],
       ["100", "02:00:00:00:00:02", "learned", "17 s", "vtep 10.99.0.2"],
       ["100", "02:00:00:00:00:03", "learned", "4 s", "vtep 10.99.0.3"],
+      ["100", "02:00:00:00:00:04", "learned frozen", "1 s", "vtep 10.99.0.3"],
       [""],
     ]);
   });

@@ -54,7 +54,10 @@ export function configs(): fc.Arbitrary<Config> {
         interface: text("u", LETTERS, 14),
         checksum: fc.constantFrom("auto", "on", "off"),
       }),
-      fdb: fc.record({ capacity: fc.integer({ min: 1000, max: 4194304 }) }),
+      fdb: fc.record({
+        capacity: fc.integer({ min: 1000, max: 4194304 }),
+        damping: fc.record({ moves: fc.nat(100), thaw: fc.nat(65000) }),
+      }),
       api: fc.record({ socket: text("/s", PATH, 104).map((path) => `${path}.`) }),
       metrics: fc.record({
         listen: fc.record({ host: fc.constantFrom("127.0.0.1", "::1", "localhost", "0.0.0.0"), port: fc.nat(65535) }),

@@ -17,7 +17,7 @@ port: 4789
 sourcePorts: { min: 49152, max: 65535 }
 workers: auto                    # or a number
 underlay: { driver: udp, checksum: auto }     # interface: eth0 is needed for multicast
-fdb: { capacity: 65536 }
+fdb: { capacity: 65536, damping: { moves: 5, thaw: 180s } }
 api: { socket: /run/vxlane/api.sock }
 metrics: { listen: 127.0.0.1:9479 }
 stateDir: /var/lib/vxlane
@@ -43,7 +43,7 @@ const DEFAULTS = {
   offloads: "auto",
   busyPoll: 0,
   underlay: { driver: "udp", checksum: "auto" },
-  fdb: { capacity: 65536 },
+  fdb: { capacity: 65536, damping: { moves: 5, thaw: 180 } },
   api: { socket: "/run/vxlane/api.sock" },
   metrics: { listen: { host: "127.0.0.1", port: 9479 } },
   stateDir: "/var/lib/vxlane",
@@ -156,6 +156,9 @@ test.each([
   ["mtu 65485", "networks: [ { vni: 1, mtu: 65485 } ]"],
   ["64 workers", "workers: 64"],
   ["the largest fdb", "fdb: { capacity: 4194304 }"],
+  ["no damping", "fdb: { damping: { moves: 0 } }"],
+  ["damping until somebody thaws", "fdb: { damping: { moves: 100, thaw: 0 } }"],
+  ["damping in hours", "fdb: { damping: { thaw: 2h } }"],
   ["one source port", "sourcePorts: { min: 1024, max: 1024 }"],
   ["a port name of 15 bytes", "networks: [ { vni: 1, ports: [ { name: abcdefghijklmno } ] } ]"],
   ["a socket path of 107 bytes", `api: { socket: /${"s".repeat(106)} }`],

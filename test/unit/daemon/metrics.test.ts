@@ -94,6 +94,7 @@ it("count each frame once", async () => {
   expect(sumOf(samples, "vxlane_vtep_frames_total", { vtep: "10.0.0.3", direction: "encap" })).toBe(1);
   expect(sumOf(samples, "vxlane_fdb_entries", { vni: 100, kind: "learned" })).toBe(1);
   expect(sumOf(samples, "vxlane_fdb_events_total", { vni: 100, event: "learned" })).toBe(1);
+  expect(sumOf(samples, "vxlane_fdb_events_total", { vni: 100, event: "frozen" })).toBe(0);
 });
 
 it("count what the kernel lost as received and as dropped", async () => {

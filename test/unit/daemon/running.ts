@@ -23,7 +23,7 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
       offloads: "auto",
       busyPoll: 0,
       underlay: { driver: "udp", checksum: "auto" },
-      fdb: { capacity: 2048 },
+      fdb: { capacity: 2048, damping: { moves: 5, thaw: 180 } },
       api: { socket: "/nowhere/api.sock" },
       metrics: { listen: { host: "127.0.0.1", port: 0 } },
       stateDir: "/nowhere",

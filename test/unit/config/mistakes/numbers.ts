@@ -41,6 +41,26 @@ export const numbers: readonly Mistake[] = [
   { what: "queues 65", text: port("queues: 65"), path: `${PORT}.queues`, suggestion: "64" },
   { what: "capacity 0", text: top("fdb: { capacity: 0 }"), path: "fdb.capacity", suggestion: "1" },
   { what: "capacity 4194305", text: top("fdb: { capacity: 4194305 }"), path: "fdb.capacity", suggestion: "4194304" },
+  { what: "101 moves", text: top("fdb: { damping: { moves: 101 } }"), path: "fdb.damping.moves", suggestion: "100" },
+  {
+    what: "moves in words",
+    text: top("fdb: { damping: { moves: off } }"),
+    path: "fdb.damping.moves",
+    allowed: "a whole number from 0 to 100",
+  },
+  {
+    what: "thaw without a right unit",
+    text: top("fdb: { damping: { thaw: 3 minutes } }"),
+    path: "fdb.damping.thaw",
+    allowed: "as in 300s, 5m, 2h; 0 means never",
+    suggestion: "3m",
+  },
+  {
+    what: "thaw too long",
+    text: top("fdb: { damping: { thaw: 1d } }"),
+    path: "fdb.damping.thaw",
+    suggestion: "65000s",
+  },
   {
     what: "capacity too small",
     text: `${entry('mac: "02:00:00:00:00:02", port: blue0')}fdb: { capacity: 1 }\n`.replace(

@@ -1,0 +1,63 @@
+// Tells an operator of MACs that move to and fro: a line of the log for each entry that freezes, with both of its places,
+// and one problem of `status` while any is frozen. A storm of them is summed up, so that it does not fill the disk.
+
+import type { Logger } from "pino";
+import { formatMac } from "../address.js";
+import type { Freeze, Place } from "../tables/damping.js";
+import type { FdbEvent } from "../tables/events.js";
+import type { Tables } from "../tables/tables.js";
+import type { Problems } from "./problems.js";
+import { describeTarget } from "./timers.js";
+
+/* Our choice. */
+const LINES_A_TICK = 4;
+
+export class DampingReport {
+  readonly #tables: Tables;
+  readonly #problems: Problems;
+  readonly #log: Logger;
+  #frozen = 0;
+
+  constructor(tables: Tables, problems: Problems, log: Logger) {
+    this.#tables = tables;
+    this.#problems = problems;
+    this.#log = log;
+  }
+
+  /** A MAC has moved. */
+  moved(event: FdbEvent): void {
+    const freeze = this.#tables.damping.moved(event);
+    if (freeze === undefined) return;
+    this.#frozen++;
+    if (this.#frozen <= LINES_A_TICK) this.#tell(freeze);
+  }
+
+  /** To be called a few times a second, after the moves. */
+  tick(): void {
+    const { damping, clock } = this.#tables;
+    if (this.#frozen > LINES_A_TICK) {
+      this.#log.warn({ frozen: this.#frozen - LINES_A_TICK }, "more FDB entries move too often and are frozen");
+    }
+    this.#frozen = 0;
+    const thawed = damping.tick(clock);
+    if (thawed > 0) this.#log.info({ thawed }, "FDB entries may move again");
+    const count = damping.frozenCount;
+    if (count === 0) {
+      this.#problems.end("fdb_frozen", "");
+      return;
+    }
+    const entries = count === 1 ? "1 FDB entry that moved" : `${count} FDB entries that moved`;
+    const full = damping.isFull ? ", and no more can be" : "";
+    const remedy = "`vxlane fdb show --frozen` names them; look for a MAC in two places or a loop";
+    this.#problems.update("fdb_frozen", "", `${entries} too often: frozen${full}; ${remedy}`);
+  }
+
+  #tell({ network, mac, at, elsewhere }: Freeze): void {
+    const spec = this.#tables.networks.byId(network)?.spec;
+    const place = ({ kind, id }: Place) => describeTarget(this.#tables, kind, id);
+    this.#log.warn(
+      { vni: spec?.vni, network: spec?.name, mac: formatMac(mac), at: place(at), elsewhere: place(elsewhere) },
+      "FDB entry moves too often: frozen",
+    );
+  }
+}
