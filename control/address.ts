@@ -148,6 +148,12 @@ export function packFdbKey(mac: Uint8Array, network: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low);
 }
 
+/** What {@link packFdbKey} has packed. */
+export function unpackFdbKey(key: bigint): { mac: Uint8Array; network: number } {
+  const mac = Uint8Array.from({ length: MAC_LEN }, (_, i) => Number((key >> BigInt(8 * i)) & 0xffn));
+  return { mac, network: Number(key >> 48n) & 0xffff };
+}
+
 /** The fields of an FDB value but its tag, which the dataplane fills in. */
 export interface FdbValue {
   /** FDB_KIND_* */

@@ -13,6 +13,7 @@ import {
   parseMac,
   parsePrefix,
   prefixContains,
+  unpackFdbKey,
   unpackFdbValue,
 } from "../../../control/address.js";
 
@@ -115,7 +116,9 @@ describe("MACs and FDB words", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 6, maxLength: 6 }), fc.nat(0xffff), (mac, network) => {
         const low = mac.reduceRight((key, byte) => (key << 8n) | BigInt(byte), 0n);
-        expect(packFdbKey(mac, network)).toBe((BigInt(network) << 48n) | low);
+        const key = (BigInt(network) << 48n) | low;
+        expect(packFdbKey(mac, network)).toBe(key);
+        expect(unpackFdbKey(key)).toEqual({ mac, network });
       }),
     );
   });
