@@ -67,9 +67,10 @@ test("a MAC in two places freezes at one, which works on, until it is thawed by 
   expect(JSON.parse(told ?? "{}")).toMatchObject({ level: "warn", vni: VNI, network: "blue", mac: two.mac, ...places });
 
   // What the twin sends arrives all the same, and moves nothing.
-  const [arrived] = await arrivals([ours], async () => {
+  const announceTwin = async () => {
     for (let n = 0; n < 10; n++) await announce(twin, `twin ${n}`);
-  });
+  };
+  const [arrived] = await arrivals([ours], () => [10], announceTwin);
   expect(arrived).toHaveLength(10);
   await daemon.expectMetric(10, EVENTS, { event: "held", vni: VNI });
   await daemon.expectMetric(MOVES, EVENTS, { event: "moved", vni: VNI });
