@@ -28,6 +28,9 @@ export interface UnderlayDriver {
   /** Datagrams, or trains of them, that the last `receive` took from the kernel and could not hand over yet: call it until there are none. */
   readonly held: number;
 
+  /** Outputs of a batch below which the driver sends single frames as cheaply as trains of them; default: two. */
+  readonly trainMin?: number;
+
   /**
    * Fills input descriptors 0 to n - 1 from one source (a socket, a ring).
    * @param source index of the source, as the driver put it into the epoll set

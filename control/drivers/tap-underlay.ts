@@ -15,8 +15,16 @@ export interface TapUnderlayOptions {
   readonly queueFd: number;
 }
 
+/* Our choice */
+/**
+ * A few frames, as the acknowledgements of one TCP flow, leave the TAP for less than a socket takes to put a train of them
+ * together and their receiver to take it apart.
+ */
+const TRAIN_MIN = 9;
+
 /** The tap underlay of one worker. */
 export class TapUnderlay implements UnderlayDriver {
+  readonly trainMin = TRAIN_MIN;
   readonly #fd: number;
   readonly #receiver: TapUnderlayReceiver;
   readonly #sender: TapUnderlaySender;

@@ -48,6 +48,7 @@ export class Engine {
   readonly #worker: number;
   readonly #ports: PortDriver;
   readonly #underlay: UnderlayDriver;
+  readonly #trainMin: number;
   readonly #pendingIndex: number;
   readonly #outputs: number;
   readonly #batches: number;
@@ -58,6 +59,7 @@ export class Engine {
     this.#worker = worker;
     this.#ports = ports;
     this.#underlay = underlay;
+    this.#trainMin = underlay.trainMin ?? 2;
     const context = WORKERS + worker * WORKER_SIZE;
     this.#pendingIndex = (context + CONTEXT_PENDING) / 4;
     this.#outputs = context + WORKER_OUTPUTS;
@@ -93,7 +95,7 @@ export class Engine {
     this.#note(count);
     do {
       const outputs = this.#dataplane.encapBatch(this.#worker, count);
-      if ((this.#memory.u32[OFFLOADS_INDEX] & OFFLOAD_UDP_SEGMENT) !== 0) {
+      if (outputs >= this.#trainMin && (this.#memory.u32[OFFLOADS_INDEX] & OFFLOAD_UDP_SEGMENT) !== 0) {
         this.#dataplane.encapGather(this.#worker, outputs);
       }
       this.#send(outputs);

@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createBell, EPOLL_PORT, EPOLL_UNDERLAY, EPOLL_WAKE } from "../../../control/linux/index.js";
 import { contextIndex } from "../../../control/tables/epochs.js";
-import { BATCH, BUDGET } from "../../../control/worker/engine.js";
+import { BATCH, BUDGET, Engine } from "../../../control/worker/engine.js";
 import { runLoop } from "../../../control/worker/loop.js";
 import * as L from "../../../dataplane-wasm/layout.js";
 import {
@@ -85,6 +85,22 @@ describe("a turn", () => {
     expect(ofVtep(L.VTEP_COUNTER_FRAMES_ENCAP)).toBe(64);
     expect(ofVtep(L.VTEP_COUNTER_DROPS_ENCAP)).toBe(36);
     expect(counter(L.COUNTER_RECEIVED_ENCAP)).toBe(100);
+  });
+
+  it("leaves so few frames alone as the driver sends better one by one", () => {
+    const { ports, underlay, memory, dataplane } = fixture;
+    fixture.tables.networks.replace(spec(100, { vteps: ["10.0.0.2"] }));
+    memory.u32[L.SYSTEM_OFFLOADS / 4] = L.OFFLOAD_UDP_SEGMENT;
+    const engine = new Engine(memory, dataplane, WORKER, ports, Object.assign(underlay, { trainMin: 3 }));
+    const trainSizesOf = (count: number): number[] => {
+      underlay.sent.length = 0;
+      // One of the two outputs of a frame is the other port's.
+      for (let n = 0; n < count; n++) ports.inject(port, frame(OURS, BROADCAST, n));
+      engine.servePort(port);
+      return underlay.sent.map(({ trainSize }) => trainSize);
+    };
+    expect(trainSizesOf(1)).toEqual([0]);
+    expect(trainSizesOf(2)).toEqual([8 + frame(OURS, BROADCAST).length]);
   });
 
   it("counts what a driver could not send", () => {
