@@ -18,7 +18,9 @@ import { bareShot, ENTRY, LIST, PAGE, SCRAPE, shotAt, type Target } from "./requ
 
 /* Our choices. */
 const LEAD_SECONDS = 0.4;
-const CAPACITY_SECONDS = 1.5;
+const CAPACITY_SECONDS = 1;
+/** One is not enough: on two shared cores one in four brought half as many frames as the others. */
+const CAPACITY_RUNS = 3;
 const SETTLE_SECONDS = 0.3;
 /** A ping that is to send more often than 100 times a second spins on a core all the while: so several of them take turns. */
 const PINGS = 4;
@@ -165,8 +167,14 @@ function shotOf(lab: Lab, { target, connections }: Load, bareSocket: string): Sh
   return target === undefined ? bareShot(bareSocket, connections) : shotAt(lab, target, connections);
 }
 
-/** Frames a second that arrive when the generator does what it can. */
+/** Frames a second that arrive when the generator does what it can, at best. */
 async function capacity(run: Run, lab: Lab, frames: string): Promise<number> {
+  let most = 0;
+  for (let i = 0; i < CAPACITY_RUNS; i++) most = Math.max(most, await arriving(run, lab, frames));
+  return most;
+}
+
+async function arriving(run: Run, lab: Lab, frames: string): Promise<number> {
   const generator = generate(run, lab, frames, undefined);
   try {
     await pause(run, LEAD_SECONDS);

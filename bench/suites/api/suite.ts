@@ -119,7 +119,7 @@ async function run(run: Run): Promise<void> {
     "requests: answers with status 200 a second; ceiling: a bare node:http server with an answer of that length",
   );
   run.note(
-    "half of what it can: frames are offered steadily, at half the rate that arrived flat out without requests, just before",
+    "half of what it can: frames are offered steadily, at half the best rate of three that arrived flat out without requests, just before",
   );
   run.note(
     "frames are counted where the peer's tunnel device hands them to its host; round trips are pings, 200 a second from four processes (one that sends so many spins on a core)",
