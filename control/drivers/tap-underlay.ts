@@ -5,6 +5,7 @@
 // The sockets of the udp driver stay, and take what has no way through the TAP, and everything while the interface is away. So
 // one driver serves both kinds of source.
 
+import { tellsTapIsGone } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import type { UnderlayDriver } from "./seams.js";
 import { TapUnderlayReceiver } from "./tap-underlay-receive.js";
@@ -69,6 +70,6 @@ export class TapUnderlay implements UnderlayDriver {
 
   /** The sockets stay, whatever happens to their interface. */
   isGone(source: number): boolean {
-    return source === this.#fd && this.#receiver.errno !== 0;
+    return source === this.#fd && tellsTapIsGone(this.#receiver.errno);
   }
 }

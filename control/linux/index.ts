@@ -21,7 +21,7 @@ export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDrop
 export { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 export { inNamespace } from "./netns.js";
 export { lookUpRoute, lookUpWay, type Route } from "./routes.js";
-export { openTap, type Tap, type TapOffloads, type TapOptions, tapConflict } from "./tap.js";
+export { openTap, type Tap, type TapOffloads, type TapOptions, tapConflict, tellsTapIsGone } from "./tap.js";
 export {
   allowInterrupts,
   interruptThread,

@@ -32,7 +32,7 @@ import {
   TUNSETPERSIST,
   TUNSETVNETHDRSZ,
 } from "./constants.js";
-import { EBUSY, SyscallError } from "./errno.js";
+import { EBADF, EBADFD, EBUSY, EFAULT, SyscallError } from "./errno.js";
 import { interfaceRequest, setNumber, takeUp, withSocket } from "./interface-ioctl.js";
 import { check, close, ioctl, ioctlNumber, lastErrno, open } from "./libc.js";
 import { findLink, getLink, type Link, readTxDropped } from "./links.js";
@@ -214,6 +214,14 @@ function refuseIfUnfit(link: Link, queues: number): void {
 
 function flagOf(link: Link, attribute: number): boolean {
   return (link.kindData.get(attribute)?.[0] ?? 0) !== 0;
+}
+
+/**
+ * Whether a read that failed so says that the TAP or its descriptor is no more (drivers/net/tun.c: EBADFD, once the
+ * device was deleted), for good. Any other errno was about one frame.
+ */
+export function tellsTapIsGone(errno: number): boolean {
+  return errno === EBADFD || errno === EBADF || errno === EFAULT;
 }
 
 /** A descriptor without a device, for now. */

@@ -19,6 +19,7 @@ import {
   epollRemove,
   raiseOwnPriority,
   SyscallError,
+  tellsTapIsGone,
   threadId,
 } from "../linux/index.js";
 import type { Uring } from "../linux/io-uring.js";
@@ -70,7 +71,7 @@ export default async function runWorker(task: WorkerTask): Promise<void> {
     rings: new WatchedRings(memory, worker, engine, epoll),
     onEmpty(kind, id) {
       const isTap = kind === EPOLL_PORT && id < PORTS_MAX;
-      if (isTap && taps.receiveErrno !== 0) forgetQueue(epoll, portQueue(memory, id, worker));
+      if (isTap && tellsTapIsGone(taps.receiveErrno)) forgetQueue(epoll, portQueue(memory, id, worker));
       if (kind === EPOLL_UNDERLAY && underlay.isGone?.(id) === true) forgetQueue(epoll, id);
     },
     onRound() {

@@ -5,7 +5,8 @@ import { readSync, writeSync } from "node:fs";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { MemoryPorts } from "../../../control/drivers/memory.js";
 import { TapPorts } from "../../../control/drivers/tap.js";
-import { closeFd } from "../../../control/linux/index.js";
+import { EINVAL, EIO, ENOMEM } from "../../../control/linux/errno.js";
+import { closeFd, tellsTapIsGone } from "../../../control/linux/index.js";
 import { createMemory } from "../../../control/memory.js";
 import { PORTS_MAX, SEND_DOWN, SEND_FULL, SEND_OK, VIRTIO_LEN, WORKERS_MAX } from "../../../dataplane-wasm/layout.js";
 import { filler, hex } from "../../support/bytes.js";
@@ -94,6 +95,11 @@ describe("receive", () => {
     setQueue(memory, port, worker, 1 << 20);
     expect(driver.receive(port, 8)).toBe(0);
     expect(driver.receiveErrno).toBe(9);
+    expect(tellsTapIsGone(driver.receiveErrno)).toBe(true);
+  });
+
+  test.each([EIO, ENOMEM, EINVAL])("errno %i was about one frame: the queue is read on", (errno) => {
+    expect(tellsTapIsGone(errno)).toBe(false);
   });
 });
 
