@@ -29,7 +29,8 @@ export interface Open {
   readonly ifIndex: number;
   readonly isNative: boolean;
   readonly linkFd: number;
-  readonly programFds: readonly number[];
+  readonly programFd: number;
+  readonly mapFd: number;
   readonly sockets: readonly QueueSocket[];
   mtu: number;
 }

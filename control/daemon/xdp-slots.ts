@@ -5,6 +5,7 @@
 
 import {
   XSK,
+  XSK_FILL,
   XSK_FRAME_SHIFT,
   XSK_RING_CONSUMER,
   XSK_RING_PRODUCER,
@@ -111,6 +112,12 @@ export class XskSlots {
   /** The worker begins nothing new with it. */
   closing(slot: Slot): void {
     Atomics.store(this.#memory.u32, this.#record(slot) + XSK_SOCKET_STATE / 4, XSK_SOCKET_CLOSING);
+  }
+
+  /** The kernel has had frames for what comes. */
+  isFilled(slot: Slot): boolean {
+    const { u32 } = this.#memory;
+    return Atomics.load(u32, u32[this.#record(slot) + (XSK_FILL + XSK_RING_PRODUCER) / 4] / 4) !== 0;
   }
 
   /** Frames in the TX ring that the kernel has not taken. */

@@ -5,7 +5,6 @@
 import { XSK_KERNEL_HEADROOM } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
-import { updateMap } from "../linux/bpf.js";
 import { EOPNOTSUPP } from "../linux/errno.js";
 import { closeFd, SyscallError } from "../linux/index.js";
 import { findLink, type Link, withNetlink } from "../linux/links.js";
@@ -13,6 +12,7 @@ import { loadRedirect } from "../linux/xdp-programs.js";
 import type { SharedMemory } from "../memory.js";
 import type { Epochs } from "../tables/epochs.js";
 import type { Workers } from "./workers.js";
+import { XdpAdmission } from "./xdp-admission.js";
 import { attachProgram, explainXdp, frameShift } from "./xdp-attach.js";
 import { Attachment, type Open, type XdpAttachment, type XdpWanted } from "./xdp-attachment.js";
 import type { FrameCounts } from "./xdp-frames.js";
@@ -22,6 +22,7 @@ import { XskSlots } from "./xdp-slots.js";
 export class XdpSockets {
   readonly #slots: XskSlots;
   readonly #queues: XdpQueues;
+  readonly #admission: XdpAdmission;
   readonly #epochs: Epochs;
   readonly #attachments = new Set<Attachment>();
   readonly #isNative: boolean;
@@ -39,6 +40,7 @@ export class XdpSockets {
   ) {
     this.#slots = new XskSlots(memory, dataplane, workers.count);
     this.#queues = new XdpQueues(memory, this.#slots, workers);
+    this.#admission = new XdpAdmission(this.#slots);
     this.#epochs = epochs;
     this.#isNative = isNative;
     this.#zeroCopy = isNative;
@@ -112,7 +114,7 @@ export class XdpSockets {
     for (const { open } of this.#attachments) {
       if (open === undefined) continue;
       for (const socket of open.sockets) this.#queues.close(socket);
-      for (const fd of [open.linkFd, ...open.programFds]) closeFd(fd);
+      this.#takeOff(open);
     }
     this.#attachments.clear();
   }
@@ -168,9 +170,8 @@ export class XdpSockets {
         () => closeFd(mapFd),
       );
       const sockets = this.#queues.open(queues, (socket) => undo.push(() => this.#queues.close(socket)));
-      for (const [queue, { fd }] of sockets.entries()) updateMap(mapFd, intBytes(queue), intBytes(fd));
       const link = attachProgram(name, programFd, ifIndex, this.#isNative);
-      attachment.open = { ifIndex, ...link, programFds: [programFd, mapFd], sockets, mtu };
+      attachment.open = { ifIndex, ...link, programFd, mapFd, sockets, mtu };
       attachment.fault = undefined;
     } catch (error) {
       for (const step of undo.reverse()) step();
@@ -184,6 +185,7 @@ export class XdpSockets {
     }
     this.#queues.limit(port, mtu, attachment.open.sockets);
     this.#queues.connect(queues, attachment.open.sockets);
+    this.#admission.admit(attachment.open.mapFd, attachment.open.sockets, port);
     onOpen?.(ifIndex, mtu);
   }
 
@@ -192,11 +194,16 @@ export class XdpSockets {
     attachment.open = undefined;
     if (open === undefined) return;
     // The program first: what comes from now on is the host's.
-    for (const fd of [open.linkFd, ...open.programFds]) closeFd(fd);
+    this.#takeOff(open);
     this.#queues.disconnect(attachment.wanted.port, open.sockets);
     this.#epochs.retire(() => {
       for (const socket of open.sockets) attachment.lostByClosed += this.#queues.close(socket);
     });
+  }
+
+  #takeOff({ linkFd, programFd, mapFd }: Open): void {
+    this.#admission.forget(mapFd);
+    for (const fd of [linkFd, programFd, mapFd]) closeFd(fd);
   }
 }
 
@@ -204,10 +211,4 @@ function linkOf(name: string): Link {
   const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
   if (link === undefined) throw new VxlaneError("ERR_HOST_INTERFACE", `there is no interface ${name} to attach to`);
   return link;
-}
-
-function intBytes(number: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeInt32LE(number);
-  return bytes;
 }

@@ -8,7 +8,6 @@ import type { End } from "../support/netns.js";
 /* Our choices. A busy machine may need seconds for what an idle one does at once. */
 const REACHABLE_MS = 20_000;
 const ECHO_MS = 5000;
-const STEADY_MS = 800;
 const ARRIVAL_MS = 20_000;
 /** So long a frame too many is waited for. */
 const SETTLE_MS = 100;
@@ -42,15 +41,6 @@ export async function pingUntil(from: End, to: End, isOver: () => boolean): Prom
     await sleep(5);
   }
   return { sent, lost };
-}
-
-/** Until no echo is lost any more for some of the daemon's looks at its host: an underlay that has changed settles in them. */
-export async function steady(from: End, to: End): Promise<void> {
-  const lost = async () => {
-    const end = performance.now() + STEADY_MS;
-    return (await pingUntil(from, to, () => performance.now() > end)).lost;
-  };
-  await expect.poll(lost).toBe(0);
 }
 
 /** Pings of several sizes, IPv4 and IPv6, both ways, none lost. The largest fills `mtu`. */

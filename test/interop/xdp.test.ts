@@ -3,8 +3,8 @@
 
 import { expect, test } from "vitest";
 import { vxlane } from "../support/daemon.js";
-import { createLab, type Host, kernelVxlan, openOverlay, twoHosts, UNDERLAY } from "../support/netns.js";
-import { allTraffic, broadcastReaches, pingBothWays, reachable, tcpBothWays, tcpOneWay } from "./traffic.js";
+import { createLab, type End, type Host, kernelVxlan, openOverlay, twoHosts, UNDERLAY } from "../support/netns.js";
+import { allTraffic, broadcastReaches, pingBothWays, pingUntil, reachable, tcpBothWays, tcpOneWay } from "./traffic.js";
 import {
   container,
   expectAllFrames,
@@ -107,6 +107,64 @@ test("the neighbour's MAC changes, the route changes, the interface goes down an
   await reachable(ours, kernel);
   await tcpBothWays(ours, kernel, 2_000_000);
   await expectAllFrames(daemon);
+});
+
+/** Echoes from `count` flows at once until `isOver`. */
+async function manyEchoes(
+  from: End,
+  to: End,
+  count: number,
+  isOver: () => boolean,
+): Promise<{ sent: number; lost: number }> {
+  const flows = await Promise.all(Array.from({ length: count }, () => pingUntil(from, to, isOver)));
+  return flows.reduce((sum, { sent, lost }) => ({ sent: sum.sent + sent, lost: sum.lost + lost }));
+}
+
+test("the underlay's interface is made again under traffic: no frame comes before the rings can take it", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { workers: 1, underlay: XDP };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, fault: "block" });
+  const { daemon } = ours;
+  // Control stands still until the new interface is in use, through the sockets.
+  daemon.strike();
+  await daemon.expectLog("stands still from now on");
+  await a.ns.ip(`link delete ${UNDERLAY}`);
+  await a.lab.link(
+    { host: a.ns, name: UNDERLAY, addresses: [`${a.address}/24`] },
+    { host: b.ns, name: UNDERLAY, addresses: [`${b.address}/24`] },
+    1500,
+  );
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(kernel, ours);
+  let isOver = false;
+  const echoes = manyEchoes(kernel, ours, 8, () => isOver);
+  await daemon.expectLog("no more: underlay: without XDP");
+  await expectMode(daemon, UNDERLAY, "native");
+  await reachable(kernel, ours);
+  isOver = true;
+  const { sent, lost } = await echoes;
+  expect(lost, `echoes lost of ${sent}`).toBe(0);
+  expect(await daemon.dropped("underlay_lost")).toBe(0);
+  await expectAllFrames(daemon);
+});
+
+test("it starts under traffic: no frame comes before the rings can take it", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  // Nobody answers a neighbour's question yet, and the kernel would hold all echoes back.
+  await b.ns.ip(`neigh replace ${one.ipv4} lladdr ${one.mac} dev ${kernel.device}`);
+  let isOver = false;
+  const echoes = (async () => {
+    while (!isOver) await b.agent.call("ping", { address: one.ipv4, count: 10, timeoutMs: 5 });
+  })();
+  const config = { workers: 1, underlay: XDP };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
+  await reachable(kernel, ours);
+  await expect.poll(() => pastTheRings(a, () => reachable(kernel, ours))).toBe(0);
+  isOver = true;
+  await echoes;
+  expect(await ours.daemon.dropped("underlay_lost")).toBe(0);
+  await expectAllFrames(ours.daemon);
 });
 
 test("a larger MTU gets larger frames, while it runs", async () => {
