@@ -169,7 +169,7 @@ const Underlay = map(
 
 const Damping = map(
   {
-    moves: whole(0, MOVES_MAX, "moves of a MAC within 180 s that freeze its entry where it is; 0: never", {
+    moves: whole(0, MOVES_MAX, "moves of a MAC within 180 s that freeze its entry; 0: never", {
       default: DEFAULTS.fdb.damping.moves,
     }),
     thaw: {

@@ -16,7 +16,6 @@ export class DampingReport {
   readonly #tables: Tables;
   readonly #problems: Problems;
   readonly #log: Logger;
-  #frozen = 0;
 
   constructor(tables: Tables, problems: Problems, log: Logger) {
     this.#tables = tables;
@@ -26,19 +25,16 @@ export class DampingReport {
 
   /** A MAC has moved. */
   moved(event: FdbEvent): void {
-    const freeze = this.#tables.damping.moved(event);
-    if (freeze === undefined) return;
-    this.#frozen++;
-    if (this.#frozen <= LINES_A_TICK) this.#tell(freeze);
+    this.#tables.damping.moved(event);
   }
 
   /** To be called a few times a second, after the moves. */
   tick(): void {
     const { damping, clock } = this.#tables;
-    if (this.#frozen > LINES_A_TICK) {
-      this.#log.warn({ frozen: this.#frozen - LINES_A_TICK }, "more FDB entries move too often and are frozen");
-    }
-    this.#frozen = 0;
+    const freezes = damping.freeze();
+    for (const freeze of freezes.slice(0, LINES_A_TICK)) this.#tell(freeze);
+    const more = freezes.length - LINES_A_TICK;
+    if (more > 0) this.#log.warn({ frozen: more }, "more FDB entries move too often and are frozen");
     const thawed = damping.tick(clock);
     if (thawed > 0) this.#log.info({ thawed }, "FDB entries may move again");
     const count = damping.frozenCount;

@@ -1,17 +1,23 @@
 // Damping of MACs that move to and fro: two hosts of one MAC, or a loop of the overlay. One that has moved too often
-// within the window is frozen where it is, until a time has passed or somebody thaws it. A mark in its FDB entry does it
+// within the window is frozen, until a time has passed or somebody thaws it. A mark in its FDB entry does it
 // (layout/fdb.ts): frames from elsewhere are forwarded as ever, only the entry does not follow them.
 //
+// It freezes at home, where it was before the moves began, as soon as it is there again: else who forges a few frames
+// would be given the MAC of somebody else to keep. A home that nothing comes from for as long as the window is none.
+//
 // Workers tell of moves by their event rings, so the moves are counted here, at nobody's cost; a MAC goes on moving for
-// the quarter second until the ring is read. Both memories are bounded, because anybody can forge moves: of the MACs that
-// move, the one that has been still for the longest is forgotten for a new one; when too many are frozen no more are,
-// and what is frozen stays.
+// the quarter second until the rings are read. Those are read one after the other, so moves of one MAC come out of their
+// order. But whatever their order, they are a way from home to where it is now: home is what it left once more often than
+// it came there. If the way ends where it began, a later tick will tell.
+//
+// Both memories are bounded, because anybody can forge moves: of the MACs that move, the one that has been still for the
+// longest is forgotten for a new one; when too many are frozen no more are, and what is frozen stays.
 //
 // Entries come and go without a word to this file (aged, flushed, overwritten), so the ones that are remembered as frozen
 // are compared with the table, some a tick. The window slides, where RFC 7432 starts a timer with the first move: five
-// moves in 180 seconds freeze an entry wherever they begin.
+// moves in 180 seconds count wherever they begin.
 
-import { FDB_FLAG_FROZEN, FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
+import { FDB_FLAG_FROZEN, FDB_FLAG_STATIC, FDB_VALUE_ID_MASK } from "../../dataplane-wasm/layout.js";
 import { packFdbKey, unpackFdbKey } from "../address.js";
 import type { FdbEvent } from "./events.js";
 import type { Fdb } from "./fdb.js";
@@ -41,6 +47,19 @@ export interface Place {
   readonly id: number;
 }
 
+/** A MAC that moves. */
+interface Mover {
+  /** Seconds of the last moves, oldest first. */
+  times: readonly number[];
+  last: FdbEvent;
+  /** Where it was before; undefined until the moves have told. */
+  home: Place | undefined;
+  /** Second of the last move from home or to it. */
+  homeAt: number;
+  /** Until home is known, by place: how often it went from there, less how often it came. */
+  readonly net: Map<number, number>;
+}
+
 export interface Freeze {
   readonly network: number;
   /** 6 bytes. */
@@ -54,8 +73,10 @@ export interface Freeze {
 export class Damping {
   readonly #fdb: Fdb;
   readonly #options: DampingOptions;
-  /** By FDB key: the seconds of its last moves, oldest first. The MAC that moved last is the last. */
-  readonly #moving = new Map<bigint, number[]>();
+  /** By FDB key. The MAC that moved last is the last. */
+  readonly #moving = new Map<bigint, Mover>();
+  /** By FDB key: what has moved since `freeze` was called last. */
+  readonly #moved = new Set<bigint>();
   /** By FDB key: the second when it froze. Oldest first. */
   readonly #frozen = new Map<bigint, number>();
   #unchecked: Iterator<[bigint, number]> = this.#frozen.entries();
@@ -80,28 +101,19 @@ export class Damping {
     return this.#isFull;
   }
 
-  /** Takes note of a move. Returns what it froze. */
-  moved({ network, mac, toKind, to, fromKind, from, clock }: FdbEvent): Freeze | undefined {
-    const { moves } = this.#options;
-    const key = packFdbKey(mac, network);
-    if (moves === 0 || this.#frozen.has(key)) return undefined;
-    const times = this.#note(key, clock);
-    if (times.length < moves) return undefined;
-    this.#isFull = this.#frozen.size >= FROZEN_MAX;
-    if (this.#isFull) return undefined;
-    const outcome = this.#fdb.freeze(network, mac, true);
-    if (outcome === "busy") return undefined; // the next move tries again
-    this.#moving.delete(key);
-    if (outcome === "absent") return undefined;
-    this.#frozen.set(key, clock);
-    // It may have gone on since.
-    const at = this.#fdb.get(network, mac);
-    const places = [
-      { kind: toKind, id: to },
-      { kind: fromKind, id: from },
-    ] as const;
-    const isBack = at?.kind === fromKind && at.id === from;
-    return { network, mac, at: at ?? places[0], elsewhere: places[isBack ? 0 : 1] };
+  /** Takes note of a move. */
+  moved(event: FdbEvent): void {
+    const key = packFdbKey(event.mac, event.network);
+    if (this.#options.moves === 0 || this.#frozen.has(key)) return;
+    this.#note(key, event);
+    this.#moved.add(key);
+  }
+
+  /** Freezes what has moved too often and is home. To be called when every ring has been read. */
+  freeze(): Freeze[] {
+    const freezes = [...this.#moved].flatMap((key) => this.#freeze(key) ?? []);
+    this.#moved.clear();
+    return freezes;
   }
 
   /** Thaws what has been frozen for long enough, and forgets what is gone. Returns how many thawed. @param clock seconds */
@@ -131,19 +143,52 @@ export class Damping {
     return outcome === "done";
   }
 
-  /** The moves of a MAC within the window, this one included. */
-  #note(key: bigint, clock: number): readonly number[] {
-    const known = this.#moving.get(key) ?? [];
-    const recent = known.filter((second) => secondsBetween(second, clock) < WINDOW_S);
-    const times = [...recent, clock].slice(-this.#options.moves);
+  #note(key: bigint, event: FdbEvent): void {
+    const { clock } = event;
+    const { from, to } = placesOf(event);
+    const fresh: Mover = { times: [], last: event, home: undefined, homeAt: clock, net: new Map() };
+    const known = this.#moving.get(key) ?? fresh;
+    const mover = secondsBetween(known.homeAt, clock) < WINDOW_S ? known : fresh;
+    const recent = mover.times.filter((second) => secondsBetween(second, clock) < WINDOW_S);
+    mover.times = [...recent, clock].slice(-this.#options.moves);
+    mover.last = event;
+    const { home, net } = mover;
+    if (home === undefined) {
+      net.set(placeKey(from), (net.get(placeKey(from)) ?? 0) + 1);
+      net.set(placeKey(to), (net.get(placeKey(to)) ?? 0) - 1);
+    }
+    if (home === undefined || isSame(from, home) || isSame(to, home)) mover.homeAt = clock;
     this.#moving.delete(key);
     if (this.#moving.size >= MOVING_MAX)
       for (const [stillest] of this.#moving) {
         this.#moving.delete(stillest);
         break;
       }
-    this.#moving.set(key, times);
-    return times;
+    this.#moving.set(key, mover);
+  }
+
+  #freeze(key: bigint): Freeze | undefined {
+    const mover = this.#moving.get(key);
+    if (mover === undefined) return undefined; // forgotten for others
+    const { network, mac, clock } = mover.last;
+    mover.home ??= beginning(mover.net);
+    if (mover.times.length < this.#options.moves) return undefined;
+    this.#isFull = this.#frozen.size >= FROZEN_MAX;
+    if (this.#isFull) return undefined;
+    const { from, to } = placesOf(mover.last);
+    const before = this.#fdb.get(network, mac);
+    mover.home ??= before ?? to; // it has come back every time
+    if (before !== undefined && !isSame(before, mover.home)) return undefined;
+    const outcome = this.#fdb.freeze(network, mac, true);
+    if (outcome === "busy") return undefined; // the next move tries again
+    const at = this.#fdb.get(network, mac);
+    // It may have moved between the look and the mark.
+    const isAway = at !== undefined && !isSame(at, mover.home);
+    if (outcome !== "absent" && isAway && this.#fdb.freeze(network, mac, false) !== "busy") return undefined;
+    this.#moving.delete(key);
+    if (outcome === "absent" || at === undefined) return undefined;
+    this.#frozen.set(key, clock);
+    return { network, mac, at, elsewhere: isSame(at, from) ? to : from };
   }
 
   /** Goes on with the lap over what is remembered as frozen. */
@@ -162,6 +207,22 @@ export class Damping {
       if (this.#fdb.freeze(network, mac, false) !== "busy") this.#frozen.delete(key);
     }
   }
+}
+
+function placesOf({ fromKind, from, toKind, to }: FdbEvent): { from: Place; to: Place } {
+  return { from: { kind: fromKind, id: from }, to: { kind: toKind, id: to } };
+}
+
+const isSame = (one: Place, other: Place) => one.kind === other.kind && one.id === other.id;
+
+/** One number for a kind and an id. */
+const placeKey = ({ kind, id }: Place) => kind * (FDB_VALUE_ID_MASK + 1) + id;
+
+/** Where a way began, that has gone from place to place in any order; undefined if it ended there. */
+function beginning(net: ReadonlyMap<number, number>): Place | undefined {
+  for (const [key, times] of net)
+    if (times > 0) return { kind: Math.floor(key / (FDB_VALUE_ID_MASK + 1)), id: key & FDB_VALUE_ID_MASK };
+  return undefined;
 }
 
 /** Of the 32-bit clock; 0 if the workers' rings disagree by a second about what came first. */

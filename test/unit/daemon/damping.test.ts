@@ -35,8 +35,9 @@ beforeEach(async () => {
   fixture.tables.setClock(1000);
 });
 
-/** A station behind the port and the VTEP by turns; it ends behind the VTEP. */
+/** A station behind the VTEP, and behind the port and the VTEP by turns. */
 function flap(n: number): void {
+  receiveFrom(fixture, VTEP, 100, frame(stationOf(n), OURS));
   for (let turn = 0; turn < 3; turn++) {
     sendInto(fixture, port, frame(stationOf(n), OURS));
     receiveFrom(fixture, VTEP, 100, frame(stationOf(n), OURS));

@@ -1,6 +1,7 @@
-// MACs that move too often: counted in a window that slides, frozen where they are, thawed by time and by command. Memory
+// MACs that move too often: counted in a window that slides, frozen at home, thawed by time and by command. Memory
 // stays bounded whatever moves, and what the table forgets is forgotten here.
 
+import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { formatMac, packFdbKey } from "../../../control/address.js";
 import { DAMPING, type Damping, FROZEN_MAX, type Freeze, MOVING_MAX } from "../../../control/tables/damping.js";
@@ -9,7 +10,7 @@ import * as L from "../../../dataplane-wasm/layout.js";
 import { address, createFixture, type Fixture, frame, mac, portSpec, receiveFrom, sendInto, spec } from "./fixture.js";
 
 const [OURS, THEIRS, OTHER] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"];
-const [LEFT, RIGHT] = ["10.0.0.2", "10.0.0.3"];
+const [LEFT, RIGHT, HOME] = ["10.0.0.2", "10.0.0.3", "10.0.0.4"];
 
 let fixture: Fixture;
 let damping: Damping;
@@ -19,7 +20,7 @@ let now: number;
 async function setUp(options = DAMPING): Promise<void> {
   fixture = await createFixture({ damping: options });
   damping = fixture.tables.damping;
-  network = fixture.tables.networks.add(spec(100, { vteps: [LEFT, RIGHT], ageing: 0 })).id;
+  network = fixture.tables.networks.add(spec(100, { vteps: [LEFT, RIGHT, HOME], ageing: 0 })).id;
   fixture.tables.ports.add(100, [portSpec("a", OURS)]);
   now = 1000;
   fixture.tables.setClock(now);
@@ -35,12 +36,8 @@ const counted = (counter: number) => fixture.tables.counters.network(network, co
 
 /** What the moves that have happened froze. */
 function drain(): Freeze[] {
-  const freezes: Freeze[] = [];
-  fixture.tables.events.drain((event) => {
-    const freeze = damping.moved(event);
-    if (freeze !== undefined) freezes.push(freeze);
-  }, "moved");
-  return freezes;
+  fixture.tables.events.drain((event) => damping.moved(event), "moved");
+  return damping.freeze();
 }
 
 function pass(seconds: number): number {
@@ -59,32 +56,82 @@ function flap(moves: number, secondsBetween = 0, station = THEIRS): number[] {
   });
 }
 
+const moveOf = (from: { kind: number; id: number }, to: { kind: number; id: number }): FdbEvent => ({
+  kind: "moved",
+  network,
+  mac: mac(THEIRS),
+  toKind: to.kind,
+  to: to.id,
+  fromKind: from.kind,
+  from: from.id,
+  clock: now,
+});
+
 describe("freezing", () => {
-  it("comes with the fifth move, and says where the MAC is and was", () => {
+  it("comes after five moves when the MAC is home again, and says where it is and was", () => {
     hear(LEFT);
-    expect(flap(4)).toEqual([0, 0, 0, 0]);
+    expect(flap(5)).toEqual([0, 0, 0, 0, 0]);
     expect([isFrozen(), damping.frozenCount]).toEqual([false, 0]);
-    hear(RIGHT);
+    hear(LEFT);
     const place = (vtep: string) => ({ kind: L.FDB_KIND_VTEP, id: idOf(vtep) });
     const [freeze, ...more] = drain();
     expect(more).toEqual([]);
-    expect(freeze).toMatchObject({ network, at: place(RIGHT), elsewhere: place(LEFT) });
+    expect(freeze).toMatchObject({ network, at: place(LEFT), elsewhere: place(RIGHT) });
     expect(formatMac(freeze.mac)).toBe(THEIRS);
     expect([isFrozen(), damping.frozenCount, damping.movingCount]).toEqual([true, 1, 0]);
-    expect([counted(L.COUNTER_MOVED), counted(L.COUNTER_FROZEN), counted(L.COUNTER_HELD)]).toEqual([5, 1, 0]);
+    expect([counted(L.COUNTER_MOVED), counted(L.COUNTER_FROZEN), counted(L.COUNTER_HELD)]).toEqual([6, 1, 0]);
+  });
+
+  it("has a new home when nothing came from the old one for as long as the window", () => {
+    hear(HOME);
+    hear(LEFT);
+    drain();
+    expect(flap(5, 35)).toEqual(Array(5).fill(0));
+    pass(10);
+    hear(RIGHT);
+    expect(drain()).toEqual([]);
+    expect(flap(6)).toEqual([0, 0, 0, 0, 0, 1]);
+    expect([at()?.id === idOf(HOME), isFrozen()]).toEqual([false, true]);
+  });
+
+  it("finds the way home in whatever order the rings tell of it", () => {
+    const way = [HOME, LEFT, RIGHT, LEFT, HOME, RIGHT];
+    const place = (vtep: string) => ({ kind: L.FDB_KIND_VTEP, id: idOf(vtep) ?? 0 });
+    const steps = way.slice(1).map((to, i) => ({ to: place(to), from: place(way[i] ?? HOME) }));
+    fc.assert(
+      fc.property(fc.shuffledSubarray(steps, { minLength: steps.length }), (shuffled) => {
+        damping.thaw(network, mac(THEIRS));
+        hear(RIGHT);
+        for (const { to, from } of shuffled) damping.moved(moveOf(from, to));
+        expect(damping.freeze()).toEqual([]); // it is not home
+        hear(HOME);
+        fixture.tables.events.drain();
+        damping.moved(moveOf(place(RIGHT), place(HOME)));
+        expect(damping.freeze()).toMatchObject([{ at: place(HOME) }]);
+      }),
+    );
+  });
+
+  it("gives the MAC to nobody who sends more than its owner", () => {
+    hear(HOME);
+    for (const from of [LEFT, RIGHT, LEFT, HOME, RIGHT, LEFT, RIGHT, LEFT]) hear(from);
+    expect([drain(), isFrozen()]).toEqual([[], false]);
+    hear(HOME);
+    expect(drain()).toHaveLength(1);
+    expect([at()?.id, isFrozen()]).toEqual([idOf(HOME), true]);
   });
 
   it("counts moves in a window that slides", () => {
     expect(flap(20, 45)).toEqual(Array(20).fill(0)); // four within 180 s
     pass(200);
     expect(flap(4, 44)).toEqual([0, 0, 0, 0]);
-    expect(flap(1, 44)).toEqual([1]); // 176 s after the first of the five
+    expect(flap(2, 44)).toEqual([0, 1]); // 176 s after the first of the five
   });
 
   it("follows a clock that wraps", () => {
     now = 0xffffffff - 20;
     fixture.tables.setClock(now);
-    expect(flap(5, 10)).toEqual([0, 0, 0, 0, 1]);
+    expect(flap(6, 10)).toEqual([0, 0, 0, 0, 0, 1]);
     expect(pass(179)).toBe(0);
     expect(pass(1)).toBe(1);
   });
@@ -99,7 +146,7 @@ describe("freezing", () => {
 
   it("counts each MAC and each network for itself", () => {
     const other = fixture.tables.networks.add(spec(200, { vteps: [LEFT, RIGHT], ageing: 0 })).id;
-    for (const station of [THEIRS, OTHER]) flap(3, 0, station);
+    for (const station of [THEIRS, OTHER]) flap(4, 0, station);
     const hearThere = (from: string) => receiveFrom(fixture, from, 200, frame(THEIRS, OURS));
     for (const from of [LEFT, RIGHT, LEFT, RIGHT]) hearThere(from);
     expect(drain()).toEqual([]);
@@ -120,44 +167,44 @@ describe("freezing", () => {
     expect([damping.frozenCount, at()?.flags]).toEqual([0, L.FDB_FLAG_STATIC]);
   });
 
-  it("can be off, or come with the first move", async () => {
+  it("can be off, or come with the first return", async () => {
     await setUp({ moves: 0, thaw: 180 });
     expect(flap(50)).toEqual(Array(50).fill(0));
     expect(damping.movingCount).toBe(0);
     await setUp({ moves: 1, thaw: 180 });
-    expect(flap(2)).toEqual([1, 0]);
+    expect(flap(3)).toEqual([0, 1, 0]);
   });
 
   it("waits for a bucket that a worker keeps locked", () => {
     hear(LEFT);
-    for (const from of [RIGHT, LEFT, RIGHT, LEFT, RIGHT]) hear(from);
+    for (const from of [RIGHT, LEFT, RIGHT, LEFT, RIGHT, LEFT]) hear(from);
     const buckets = fixture.tables.fdb.bucketCount;
     fixture.memory.u32.fill(1, L.FDB_LOCKS / 4, L.FDB_LOCKS / 4 + buckets);
     expect(drain()).toEqual([]);
     fixture.memory.u32.fill(0, L.FDB_LOCKS / 4, L.FDB_LOCKS / 4 + buckets);
     expect([isFrozen(), damping.frozenCount]).toEqual([false, 0]);
-    expect(flap(1)).toEqual([1]);
+    expect(flap(2)).toEqual([0, 1]);
   });
 });
 
 describe("a frozen entry", () => {
   beforeEach(() => {
-    flap(5);
+    flap(6);
   });
 
   it("stays where it is; frames from elsewhere go on and are counted", () => {
-    for (let n = 0; n < 7; n++) expect(hear(LEFT)).toHaveLength(1);
-    expect([at()?.id, counted(L.COUNTER_HELD), counted(L.COUNTER_MOVED)]).toEqual([idOf(RIGHT), 7, 5]);
+    for (let n = 0; n < 7; n++) expect(hear(RIGHT)).toHaveLength(1);
+    expect([at()?.id, counted(L.COUNTER_HELD), counted(L.COUNTER_MOVED)]).toEqual([idOf(LEFT), 7, 6]);
     const port = fixture.tables.ports.find("a")?.id ?? 0;
-    expect(sendInto(fixture, port, frame(OURS, THEIRS))).toEqual([RIGHT]);
+    expect(sendInto(fixture, port, frame(OURS, THEIRS))).toEqual([LEFT]);
     expect(fixture.tables.events.drain()).toBe(0);
   });
 
   it("is refreshed by its own place, not by the other", () => {
     pass(30);
-    hear(LEFT);
-    expect(at()?.stamp).toBe(1000);
     hear(RIGHT);
+    expect(at()?.stamp).toBe(1000);
+    hear(LEFT);
     expect(at()?.stamp).toBe(1030);
     expect(isFrozen()).toBe(true);
   });
@@ -165,20 +212,20 @@ describe("a frozen entry", () => {
   it("thaws after its time, and freezes again after as many moves", () => {
     expect([pass(179), isFrozen()]).toEqual([0, true]);
     expect([pass(1), isFrozen(), damping.frozenCount]).toEqual([1, false, 0]);
-    expect(flap(5)).toEqual([0, 0, 0, 0, 1]);
+    expect(flap(6)).toEqual([0, 0, 0, 0, 0, 1]);
     expect(counted(L.COUNTER_FROZEN)).toBe(2);
   });
 
   it("thaws by command, and only then if the time says never", async () => {
     await setUp({ moves: 5, thaw: 0 });
-    flap(5);
+    flap(6);
     expect([pass(100_000), isFrozen()]).toEqual([0, true]);
     expect(damping.thaw(network, mac(THEIRS))).toBe(true);
     expect([isFrozen(), damping.frozenCount]).toEqual([false, 0]);
     expect(damping.thaw(network, mac(THEIRS))).toBe(false);
     expect(flap(4)).toEqual([0, 0, 0, 0]);
     expect(damping.thaw(network, mac(THEIRS))).toBe(false); // its moves are forgotten
-    expect(flap(4)).toEqual([0, 0, 0, 0]);
+    expect(flap(5)).toEqual([0, 0, 0, 0, 0]);
     expect(flap(1)).toEqual([1]);
   });
 
@@ -198,7 +245,7 @@ describe("a frozen entry", () => {
     pass(20);
     pass(0);
     expect(damping.frozenCount).toBe(1);
-    hear(RIGHT); // nobody has swept it: it is frozen still
+    hear(LEFT); // nobody has swept it: it is frozen still
     expect([isFrozen(), damping.frozenCount]).toEqual([true, 1]);
   });
 });
@@ -216,7 +263,7 @@ describe("memory", () => {
   });
 
   it("of moves is bounded, and a MAC that goes on moving is not forgotten", () => {
-    for (let n = 0; n < 4; n++) {
+    for (let n = 0; n < 5; n++) {
       flap(1);
       for (let i = 0; i < MOVING_MAX - 1; i++) damping.moved(forged(n * MOVING_MAX + i));
     }
@@ -229,14 +276,19 @@ describe("memory", () => {
     const { dataplane, memory } = fixture;
     memory.u32[L.SYSTEM_FDB_CAPACITY / 4] = 65536;
     memory.u32[L.SYSTEM_FDB_BUCKET_MASK / 4] = 32767;
-    for (let n = 0; n <= FROZEN_MAX; n++) {
-      dataplane.fdbLearn(0, packFdbKey(forged(n).mac, network), L.FDB_KIND_VTEP, 2);
+    const comeBack = (n: number) => {
+      dataplane.fdbLearn(0, packFdbKey(forged(n).mac, network), L.FDB_KIND_VTEP, 1);
       damping.moved(forged(n));
-    }
+    };
+    for (let n = 0; n < FROZEN_MAX; n++) comeBack(n);
+    expect(damping.freeze()).toHaveLength(FROZEN_MAX);
+    comeBack(FROZEN_MAX);
+    expect(damping.freeze()).toEqual([]);
     expect([damping.frozenCount, damping.isFull]).toEqual([FROZEN_MAX, true]);
     expect(fixture.tables.fdb.get(network, forged(FROZEN_MAX).mac)?.flags).toBe(0);
     expect(pass(180)).toBe(FROZEN_MAX);
     expect([damping.frozenCount, damping.isFull]).toEqual([0, false]);
-    expect(damping.moved(forged(FROZEN_MAX))).toBeDefined();
+    damping.moved(forged(FROZEN_MAX));
+    expect(damping.freeze()).toHaveLength(1);
   });
 });
