@@ -154,12 +154,21 @@ export function unpackFdbKey(key: bigint): { mac: Uint8Array; network: number } 
   return { mac, network: Number(key >> 48n) & 0xffff };
 }
 
-/** The fields of an FDB value but its tag, which the dataplane fills in. */
-export interface FdbValue {
+/** Where an FDB value points. */
+export interface FdbTarget {
   /** FDB_KIND_* */
   readonly kind: number;
   /** Attachment, VTEP or group id, 20 bits. */
   readonly id: number;
+}
+
+/** One number for a target: kind (4 bits) | id (20), as in the high word of a value. */
+export function packFdbTarget(kind: number, id: number): number {
+  return kind * (FDB_VALUE_ID_MASK + 1) + id;
+}
+
+/** The fields of an FDB value but its tag, which the dataplane fills in. */
+export interface FdbValue extends FdbTarget {
   /** Of the network; 8 bits. */
   readonly generation: number;
   /** FDB_FLAG_* */

@@ -146,10 +146,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     offloads.tick();
     if (pathMtu.tick(performance.now())) tunnel?.check(listInterfaces());
   };
-  cleanup.add(
-    "stop the timers",
-    startTimers(tables, log, (event) => damping.moved(event), onTick),
-  );
+  cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));
   for (const network of config.networks) overlay.add(network);
   tunnel?.check(listInterfaces());

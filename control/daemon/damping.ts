@@ -2,9 +2,8 @@
 // and one problem of `status` while any is frozen. A storm of them is summed up, so that it does not fill the disk.
 
 import type { Logger } from "pino";
-import { formatMac } from "../address.js";
-import type { Freeze, Place } from "../tables/damping.js";
-import type { FdbEvent } from "../tables/events.js";
+import { type FdbTarget, formatMac } from "../address.js";
+import type { Freeze } from "../tables/damping.js";
 import type { Tables } from "../tables/tables.js";
 import type { Problems } from "./problems.js";
 import { describeTarget } from "./timers.js";
@@ -23,12 +22,7 @@ export class DampingReport {
     this.#log = log;
   }
 
-  /** A MAC has moved. */
-  moved(event: FdbEvent): void {
-    this.#tables.damping.moved(event);
-  }
-
-  /** To be called a few times a second, after the moves. */
+  /** Freezes and thaws what is due, and says so. To be called a few times a second, when the moves have been counted. */
   tick(): void {
     const { damping, clock } = this.#tables;
     const freezes = damping.freeze();
@@ -50,7 +44,7 @@ export class DampingReport {
 
   #tell({ network, mac, at, elsewhere }: Freeze): void {
     const spec = this.#tables.networks.byId(network)?.spec;
-    const place = ({ kind, id }: Place) => describeTarget(this.#tables, kind, id);
+    const place = ({ kind, id }: FdbTarget) => describeTarget(this.#tables, kind, id);
     this.#log.warn(
       { vni: spec?.vni, network: spec?.name, mac: formatMac(mac), at: place(at), elsewhere: place(elsewhere) },
       "FDB entry moves too often: frozen",

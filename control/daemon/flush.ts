@@ -4,7 +4,7 @@
 
 import { setImmediate as turn } from "node:timers/promises";
 import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "../../dataplane-wasm/layout.js";
-import { formatMac, parseAddress } from "../address.js";
+import { type FdbTarget, formatMac, parseAddress } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import type { FdbEntry } from "../tables/fdb.js";
 import type { StaticTarget } from "../tables/statics.js";
@@ -18,11 +18,6 @@ export interface FlushFilter {
   readonly port?: string;
   readonly vtep?: string;
   readonly kind: "learned" | "static" | "all";
-}
-
-interface Target {
-  readonly kind: number;
-  readonly id: number;
 }
 
 /**
@@ -39,7 +34,7 @@ export async function flush(tables: Tables, filter: FlushFilter): Promise<number
 }
 
 /** Undefined: any; null: one that has no entries. */
-function targetOf(tables: Tables, { vni, port, vtep }: FlushFilter): Target | undefined | null {
+function targetOf(tables: Tables, { vni, port, vtep }: FlushFilter): FdbTarget | undefined | null {
   if (port !== undefined) {
     const there = vni === undefined ? tables.ports.find(port) : tables.networks.get(vni).ports.get(port);
     if (there !== undefined) return { kind: FDB_KIND_ATTACHMENT, id: there.attachment };
@@ -54,7 +49,7 @@ function targetOf(tables: Tables, { vni, port, vtep }: FlushFilter): Target | un
   return id === 0 ? null : { kind: FDB_KIND_VTEP, id };
 }
 
-async function flushLearned(tables: Tables, network: number, target: Target | undefined): Promise<number> {
+async function flushLearned(tables: Tables, network: number, target: FdbTarget | undefined): Promise<number> {
   if (target === undefined) {
     for (const { id, spec } of tables.networks) if (network === 0 || id === network) tables.flush(spec.vni);
   }
@@ -66,7 +61,7 @@ async function flushLearned(tables: Tables, network: number, target: Target | un
   return removed;
 }
 
-async function flushStatic(tables: Tables, network: number, target: Target | undefined): Promise<number> {
+async function flushStatic(tables: Tables, network: number, target: FdbTarget | undefined): Promise<number> {
   const byNetwork = new Map<number, Map<string, FdbEntry>>();
   const meet = (entry: FdbEntry) => {
     if (target !== undefined && (target.kind !== entry.kind || target.id !== entry.id)) return;

@@ -10,13 +10,8 @@ import type { Tables } from "../tables/tables.js";
 /* Our choice: a ring holds 4,096 events, which is 16,000 a second and worker. */
 const TICK_MS = 250;
 
-/** Starts the clock. @param onTick is called at the end of each tick, onMove for each MAC that moved. Returns what stops it. */
-export function startTimers(
-  tables: Tables,
-  log: Logger,
-  onMove: (event: FdbEvent) => void,
-  onTick: () => void,
-): () => void {
+/** Starts the clock. @param onTick is called at the end of each tick. Returns what stops it. */
+export function startTimers(tables: Tables, log: Logger, onTick: () => void): () => void {
   // Monotonic: a step of the wall clock must not age a whole table.
   const setClock = () => tables.setClock(Math.floor(performance.now() / 1000));
   setClock();
@@ -24,7 +19,7 @@ export function startTimers(
   const isLogged = log.isLevelEnabled("debug");
   const take = (event: FdbEvent) => {
     if (isLogged) logEvent(tables, log, event);
-    if (event.kind === "moved") onMove(event);
+    if (event.kind === "moved") tables.damping.moved(event);
   };
   const timer = setInterval(() => {
     const nowMs = performance.now();

@@ -17,8 +17,8 @@
 // are compared with the table, some a tick. The window slides, where RFC 7432 starts a timer with the first move: five
 // moves in 180 seconds count wherever they begin.
 
-import { FDB_FLAG_FROZEN, FDB_FLAG_STATIC, FDB_VALUE_ID_MASK } from "../../dataplane-wasm/layout.js";
-import { packFdbKey, unpackFdbKey } from "../address.js";
+import { FDB_FLAG_FROZEN, FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
+import { type FdbTarget, packFdbKey, packFdbTarget, unpackFdbKey } from "../address.js";
 import type { FdbEvent } from "./events.js";
 import type { Fdb } from "./fdb.js";
 
@@ -41,23 +41,17 @@ export const FROZEN_MAX = 16_384;
 /** Each compared with the table once in 16 seconds. */
 const CHECKED_A_TICK = 256;
 
-/** Where a MAC is: FDB_KIND_* and id. */
-export interface Place {
-  readonly kind: number;
-  readonly id: number;
-}
-
 /** A MAC that moves. */
 interface Mover {
   /** Seconds of the last moves, oldest first. */
   times: readonly number[];
   last: FdbEvent;
   /** Where it was before; undefined until the moves have told. */
-  home: Place | undefined;
+  home: FdbTarget | undefined;
   /** Second of the last move from home or to it. */
   homeAt: number;
-  /** Until home is known, by place: how often it went from there, less how often it came. */
-  readonly net: Map<number, number>;
+  /** Until home is known, by packed place: how often it went from there, less how often it came. */
+  readonly net: Map<number, { readonly place: FdbTarget; readonly times: number }>;
 }
 
 export interface Freeze {
@@ -65,9 +59,9 @@ export interface Freeze {
   /** 6 bytes. */
   readonly mac: Uint8Array;
   /** Where it stays. */
-  readonly at: Place;
+  readonly at: FdbTarget;
   /** Where it was seen too. */
-  readonly elsewhere: Place;
+  readonly elsewhere: FdbTarget;
 }
 
 export class Damping {
@@ -154,8 +148,8 @@ export class Damping {
     mover.last = event;
     const { home, net } = mover;
     if (home === undefined) {
-      net.set(placeKey(from), (net.get(placeKey(from)) ?? 0) + 1);
-      net.set(placeKey(to), (net.get(placeKey(to)) ?? 0) - 1);
+      count(net, from, 1);
+      count(net, to, -1);
     }
     if (home === undefined || isSame(from, home) || isSame(to, home)) mover.homeAt = clock;
     this.#moving.delete(key);
@@ -209,19 +203,20 @@ export class Damping {
   }
 }
 
-function placesOf({ fromKind, from, toKind, to }: FdbEvent): { from: Place; to: Place } {
+function placesOf({ fromKind, from, toKind, to }: FdbEvent): { from: FdbTarget; to: FdbTarget } {
   return { from: { kind: fromKind, id: from }, to: { kind: toKind, id: to } };
 }
 
-const isSame = (one: Place, other: Place) => one.kind === other.kind && one.id === other.id;
+const isSame = (one: FdbTarget, other: FdbTarget) => one.kind === other.kind && one.id === other.id;
 
-/** One number for a kind and an id. */
-const placeKey = ({ kind, id }: Place) => kind * (FDB_VALUE_ID_MASK + 1) + id;
+function count(net: Mover["net"], place: FdbTarget, step: number): void {
+  const key = packFdbTarget(place.kind, place.id);
+  net.set(key, { place, times: (net.get(key)?.times ?? 0) + step });
+}
 
 /** Where a way began, that has gone from place to place in any order; undefined if it ended there. */
-function beginning(net: ReadonlyMap<number, number>): Place | undefined {
-  for (const [key, times] of net)
-    if (times > 0) return { kind: Math.floor(key / (FDB_VALUE_ID_MASK + 1)), id: key & FDB_VALUE_ID_MASK };
+function beginning(net: Mover["net"]): FdbTarget | undefined {
+  for (const { place, times } of net.values()) if (times > 0) return place;
   return undefined;
 }
 

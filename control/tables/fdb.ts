@@ -18,7 +18,15 @@ import {
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
-import { type FdbValue, formatMac, MAC_LEN, packFdbKey, packFdbValue, unpackFdbValue } from "../address.js";
+import {
+  type FdbTarget,
+  type FdbValue,
+  formatMac,
+  MAC_LEN,
+  packFdbKey,
+  packFdbValue,
+  unpackFdbValue,
+} from "../address.js";
 import {
   type Dataplane,
   FDB_FLUSH_BLOCKED,
@@ -128,11 +136,7 @@ export class Fdb {
    * @param network 0: of all
    * @param target of one FDB_KIND_* and id only
    */
-  *flushLearned(
-    network: number,
-    target?: { kind: number; id: number },
-    slice = FLUSH_SLICE,
-  ): Generator<number, void, void> {
+  *flushLearned(network: number, target?: FdbTarget, slice = FLUSH_SLICE): Generator<number, void, void> {
     const rest = { generation: 0, stamp: 0 };
     const all = target === undefined ? { kind: 0, id: 0 } : { kind: KIND_MASK, id: FDB_VALUE_ID_MASK };
     const mask = packFdbValue({ ...rest, ...all, flags: FDB_FLAG_STATIC });

@@ -17,11 +17,11 @@ import {
   FDB_BUCKET_VALUES,
   FDB_KIND_ATTACHMENT,
   FDB_KIND_VTEP,
-  FDB_VALUE_ID_MASK,
   FDB_VALUE_ID_SHIFT,
   SYSTEM_FDB_BUCKET_MASK,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
+import { packFdbTarget } from "../address.js";
 import { type Dataplane, FDB_FLUSH_BLOCKED } from "../dataplane.js";
 import type { Views } from "../memory.js";
 import type { Access } from "./access.js";
@@ -50,9 +50,8 @@ interface Walk {
 /* Our choice: some milliseconds with hundreds of networks to take a VTEP out of. */
 const BURIALS_MAX = 128;
 
-/** One number for a kind and an id, so that a walk asks one Set. The kinds of an FDB value, of four bits, are themselves. */
+/** A kind and an id are packed, so that a walk asks one Set. The kinds of an FDB value, of four bits, are themselves. */
 const KEY_KINDS = { network: 16, attachment: FDB_KIND_ATTACHMENT, vtep: FDB_KIND_VTEP } as const;
-const graveKey = (kind: number, id: number) => kind * (FDB_VALUE_ID_MASK + 1) + id;
 
 /** Of the id in a value's high half; the kind follows it. */
 const HIGH_ID_SHIFT = FDB_VALUE_ID_SHIFT - 32;
@@ -78,13 +77,13 @@ export class Undertaker {
 
   /** Takes on an id that no pointer, list or set names any more; `buried` is called when it may be used again. */
   bury(kind: MortalKind, id: number, buried: Buried): void {
-    const key = graveKey(KEY_KINDS[kind], id);
+    const key = packFdbTarget(KEY_KINDS[kind], id);
     this.#graves.set(key, { key, epoch: this.#epochs.bump(), buried });
   }
 
   /** Takes an id back. False if it was not waiting here. */
   revive(kind: MortalKind, id: number): boolean {
-    const key = graveKey(KEY_KINDS[kind], id);
+    const key = packFdbTarget(KEY_KINDS[kind], id);
     this.#walk?.keys.delete(key);
     return this.#graves.delete(key);
   }
@@ -164,8 +163,8 @@ export class Undertaker {
         if (keyHigh === 0) continue;
         const valueHigh = Atomics.load(u32, (keyPtr + FDB_BUCKET_VALUES) / 4 + 1);
         const network = keyHigh >>> 16;
-        const target = valueHigh >>> HIGH_ID_SHIFT; // kind 4 | id 20, as graveKey has it
-        if (network !== lastNetwork) isNetworkDead = keys.has(graveKey(KEY_KINDS.network, network));
+        const target = valueHigh >>> HIGH_ID_SHIFT; // kind 4 | id 20, as packed
+        if (network !== lastNetwork) isNetworkDead = keys.has(packFdbTarget(KEY_KINDS.network, network));
         if (target !== lastTarget) isTargetDead = keys.has(target);
         lastNetwork = network;
         lastTarget = target;

@@ -45,7 +45,7 @@ function flap(n: number): void {
 }
 
 function tick(): void {
-  fixture.tables.events.drain((event) => report.moved(event), "moved");
+  fixture.tables.events.drain((event) => fixture.tables.damping.moved(event), "moved");
   report.tick();
 }
 
