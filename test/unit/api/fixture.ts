@@ -16,6 +16,12 @@ import { createFakeDaemon } from "../daemon/running.js";
 import { createFixture, type Fixture, floodList, settle } from "../tables/fixture.js";
 
 export const DEFAULT_MTU = 1450;
+
+/* What the tests put and ask for. */
+export const [OURS, THEIRS, THIRD] = ["02:00:00:00:00:01", "02:00:00:00:00:02", "02:00:00:00:00:03"] as const;
+export const BLUE = "/v1/networks/100";
+export const headend = (...vteps: string[]) => ({ mode: "headend", vteps });
+
 const WORKERS = 2;
 
 export class FakeDevices {

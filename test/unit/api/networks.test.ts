@@ -5,11 +5,7 @@ import { SyscallError } from "../../../control/linux/index.js";
 import { Drop } from "../../../dataplane-wasm/drop.js";
 import * as L from "../../../dataplane-wasm/layout.js";
 import { BROADCAST, frame, receiveFrom, sendInto } from "../tables/fixture.js";
-import { Api, DEFAULT_MTU } from "./fixture.js";
-
-const [OURS, THEIRS] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
-const BLUE = "/v1/networks/100";
-const headend = (...vteps: string[]) => ({ mode: "headend", vteps });
+import { Api, BLUE, DEFAULT_MTU, headend, OURS, THEIRS } from "./fixture.js";
 
 let api: Api;
 beforeEach(async () => {

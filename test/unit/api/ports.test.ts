@@ -2,11 +2,7 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import { frame, sendInto } from "../tables/fixture.js";
-import { Api } from "./fixture.js";
-
-const [OURS, THEIRS] = ["02:00:00:00:00:01", "02:00:00:00:00:02"];
-const BLUE = "/v1/networks/100";
-const headend = (...vteps: string[]) => ({ mode: "headend", vteps });
+import { Api, BLUE, headend, OURS, THEIRS } from "./fixture.js";
 
 let api: Api;
 beforeEach(async () => {
