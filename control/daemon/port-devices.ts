@@ -105,7 +105,7 @@ export class PortDevices {
     });
   }
 
-  /** Makes the interface of a port again that somebody has deleted; the tables notice nothing. @throws what `openTap` throws */
+  /** Makes the interface of a port again that somebody has deleted; the tables notice nothing. All or nothing. @throws what `openTap` throws */
   reopen(name: string): void {
     const device = this.#devices.get(name);
     if (device === undefined) return;
@@ -114,9 +114,16 @@ export class PortDevices {
       device.tap.reopen();
       return;
     }
-    const tap = this.#openTap({ ...config, mac: formatMac(port.mac) }, port.mtu);
-    this.#disconnect(device);
-    this.#connect({ config, port, tap, loss: this.#losses.begin(tap), state: "up" });
+    atomically((steps) => {
+      const tap = this.#openTap({ ...config, mac: formatMac(port.mac) }, port.mtu);
+      steps.onUndo(() => this.#tables.epochs.retire(() => tap.release()));
+      const made = { config, port, tap, loss: this.#losses.begin(tap), state: "up" as const };
+      this.#detach(device);
+      steps.onUndo(() => this.#devices.set(name, device)); // whoever looks after it tries again
+      steps.onUndo(() => this.#detach(made));
+      this.#connect(made);
+      steps.onCommit(() => this.#retire(device));
+    });
   }
 
   /** Changes the MTU of a network's interfaces, all or none. @throws SyscallError */
@@ -213,8 +220,13 @@ export class PortDevices {
   }
 
   #disconnect(device: PortDevice): void {
-    const { port, tap } = device;
     this.#detach(device);
+    this.#retire(device);
+  }
+
+  /** Closes the interface of a device that the workers no longer have, and keeps its losses. */
+  #retire(device: PortDevice): void {
+    const { port, tap } = device;
     this.#losses.keep(port.network, device);
     this.#tables.epochs.retire(() => tap.release());
   }

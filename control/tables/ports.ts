@@ -94,8 +94,9 @@ export class Ports {
     for (const port of this.#registry.entry(vni).ports.values()) this.setPortMtu(port, mtu);
   }
 
-  /** Changes the MTU of one port, whose interface is not ours. */
+  /** Changes the MTU of one port, whose interface is not ours; that may tell it when the port has gone already. */
   setPortMtu(port: Port, mtu: number): void {
+    if (this.#registry.portById.get(port.id) !== port) return; // its record is no longer, or somebody else's
     Object.assign(port, { mtu });
     writeAttachment(this.#views, port);
   }
