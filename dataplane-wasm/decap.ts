@@ -212,6 +212,8 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
     return outputs;
   }
   if (innerKind(inner) !== L3_NONE) inline.always(noteChecksum(input, frame, len, inner, mtu));
+  // What we cannot see through (too many tags) may still come with a word of its sender.
+  else if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) input.flags |= <u16>DESC_FLAG_UNFINISHED;
 
   const destination = loadMac(frame + ETH_DST);
   if (macIsMulticast(destination)) {

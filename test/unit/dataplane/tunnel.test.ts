@@ -180,6 +180,24 @@ describe.each(UNDERLAYS)("decap of outer frames, over %s", (_name, fields) => {
     expect(across(from, to, [plainSuper(HOST_FAR, HOST_A, 9000, 1361)])).toHaveLength(0);
   });
 
+  it.each([0, 2, 3, 6])("tells the port of a checksum that is unfinished behind %i tags", async (count) => {
+    const engine = await Engine.create(receiving);
+    const tags = Array.from({ length: count }, (_, i) => ({ vid: i + 1 }));
+    const frame = ethernet(
+      { dst: HOST_FAR, src: HOST_A, tags },
+      ipv4({ src: "10.0.0.1", dst: "10.0.0.2", checksum: "unfinished" }, udp({ srcPort: 1, dstPort: 2 }, filler(99))),
+    );
+    const sender = await Engine.create(sending);
+    sender.place(0, { attachment: 1, bytes: frame }, 0);
+    const [{ header, payload }] = sender.run("encap", 1);
+    const said = { ...PLAIN, needsCsum: true, csumStart: 34 + 4 * count, csumOffset: 6 };
+    const virtio = { ...said, csumStart: said.csumStart + header.length };
+    engine.place(0, { bytes: concat(header, payload), from: near, flags: L.DESC_FLAG_OUTER, virtio }, header.length);
+    const [made] = engine.run("decap", 1);
+    expect(made.virtio).toEqual(said);
+    expectBytes(made.payload, frame, decode);
+  });
+
   it("looks at the outer checksum only where somebody has finished it and nobody has looked", async () => {
     if (fields.outerChecksum === false && !isIpv6) return;
     const engine = await Engine.create(receiving);
