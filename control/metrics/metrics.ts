@@ -3,15 +3,14 @@
 //
 // prom-client serves the process's metrics. Its counters keep a copy of each value by its labels and write the labels anew
 // at each scrape; ours keep nothing and write their lines from one set of readings, so that the figures of a scrape belong
-// together, and a thousand networks take milliseconds. Drops appear with their first frame, but for those that belong to
-// no network (vni=""): these are there from the start.
+// together, and a thousand networks take milliseconds. Every reason to drop has its series from the start, with 0: the
+// first frame of a reason is an increase that Prometheus sees, and nothing is told from "never asked".
 
 import { collectDefaultMetrics, Registry } from "prom-client";
-import { DROP_WITHOUT_NETWORK } from "../../dataplane-wasm/drop.js";
 import { version } from "../cli/version.js";
 import type { Running } from "../daemon/running.js";
 import { BATCH_BOUNDS } from "../tables/counters.js";
-import { type Direction, DROP_LABELS } from "./labels.js";
+import type { Direction } from "./labels.js";
 import { type NetworkReading, readNetworks, readVteps, type VtepReading } from "./readings.js";
 import { Kept, NetworkSeries, seriesOf, VtepSeries } from "./series.js";
 
@@ -187,11 +186,9 @@ export class Metrics {
 function writeDrops({ reading, series }: Read<NetworkReading, NetworkSeries>, lines: string[]): void {
   for (const direction of DIRECTIONS) {
     const { dropped } = reading[direction];
-    for (const reason of Object.keys(dropped)) lines.push(series.dropped(direction, reason) + dropped[reason]);
-  }
-  if (reading.vni !== undefined) return;
-  for (const { drop, direction, reason } of DROP_LABELS) {
-    const isSeen = reason in reading[direction].dropped;
-    if (drop <= DROP_WITHOUT_NETWORK && !isSeen) lines.push(`${series.dropped(direction, reason)}0`);
+    const reasons = Object.keys(dropped);
+    for (const reason of reasons) lines.push(series.drops[direction].of(reason) + dropped[reason]);
+    const zeros = series.drops[direction].zerosBeside(reasons);
+    if (zeros !== "") lines.push(zeros);
   }
 }

@@ -53,7 +53,7 @@ async function answer(metrics: Metrics, request: IncomingMessage, response: Serv
     response.writeHead(405, { allow: "GET, HEAD" }).end();
     return;
   }
-  const text = await metrics.collect();
-  response.writeHead(200, { "content-type": metrics.contentType, "content-length": Buffer.byteLength(text) });
+  const text = Buffer.from(await metrics.collect());
+  response.writeHead(200, { "content-type": metrics.contentType, "content-length": text.length });
   response.end(request.method === "HEAD" ? undefined : text);
 }

@@ -97,6 +97,24 @@ it("count each frame once", async () => {
   expect(sumOf(samples, "vxlane_fdb_events_total", { vni: 100, event: "frozen" })).toBe(0);
 });
 
+it("have every reason of every network before its first frame, once and with 0", async () => {
+  daemon.tables.networks.add(spec(200));
+  const drops = (samples: Awaited<ReturnType<typeof read>>) =>
+    samples.filter(({ name }) => name === "vxlane_dropped_frames_total");
+  const before = drops(await read());
+  expect(before.every(({ value }) => value === 0)).toBe(true);
+  expect(new Set(before.map(({ labels }) => labels.vni))).toEqual(new Set(["", "100", "200"]));
+  const keyOf = ({ labels: { vni, direction, reason } }: (typeof before)[number]) => `${vni} ${direction} ${reason}`;
+  const keys = before.map(keyOf);
+  expect(keys).toContain("200 encap too_big");
+  expect(keys).toContain(" decap vtep_not_allowed");
+  sendInto(daemon, port, frame(OURS, OURS));
+  receiveFrom(daemon, "10.0.0.2", 100, frame(BROADCAST, OURS));
+  const after = drops(await read());
+  expect(after.map(keyOf).sort()).toEqual([...keys].sort());
+  expect(after.filter(({ value }) => value > 0).map(keyOf)).toContain("100 decap source_mac_invalid");
+});
+
 it("count what the kernel lost as received and as dropped", async () => {
   daemon.lost.ports = 5;
   daemon.lost.underlay = 7;
