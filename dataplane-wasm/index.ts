@@ -4,6 +4,7 @@ import { checkDescriptor, inputAt } from "./descriptor";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import { CONSTANTS } from "./layout/system";
 import { fold, sumBytes } from "./wire/checksum";
+import { writeCrcTable } from "./wire/crc32c";
 import { ETH_LEN } from "./wire/ethernet";
 import { parseInner } from "./wire/inner";
 
@@ -26,6 +27,7 @@ export { xskFinish, xskInitialise, xskRecover, xskTick, xskWaiting } from "./xdp
 export function initialise(): void {
   checkDescriptor();
   memory.fill(CONSTANTS, 0, 16);
+  writeCrcTable();
 }
 
 /** Flow hash of a frame; 0 if it is shorter than an Ethernet header. */

@@ -9,6 +9,7 @@
 //   REFUSALS   one word a bit of OFFLOADS: the errno of that refusal, stored before the bit is cleared
 //   KICK_SEQ   one word a stripe: stepped when an entry is in both of its buckets, before it leaves the old one
 //   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
+//   CRC_TABLE  remainders of CRC32c, written once by `initialise`
 
 import { PAGE } from "./maxima.ts";
 
@@ -54,4 +55,6 @@ export const CONSTANTS: usize = SYSTEM + 1024;
 export const CONSTANTS_SIZE: usize = 1024;
 export const KICK_SEQ: usize = SYSTEM + 4096;
 export const KICK_SEQ_STRIPES: u32 = 1024; // u32 each
+export const CRC_TABLE: usize = KICK_SEQ + 4096; // u32 a byte value
+export const CRC_TABLE_SIZE: usize = 1024;
 export const SYSTEM_END: usize = SYSTEM + PAGE;

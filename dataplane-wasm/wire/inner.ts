@@ -112,7 +112,8 @@ function parseAny(frame: usize, len: u32): u64 {
   return pack(l3, L3_NONE, 0, flags, 0, 0);
 }
 
-function parseIpv4(frame: usize, len: u32, l3: u32, flags: u32): u64 {
+/** Of the packet that begins at `l3` and lies in front of `len`. */
+export function parseIpv4(frame: usize, len: u32, l3: u32, flags: u32): u64 {
   const ip = frame + l3;
   const headerLen = len >= l3 + IPV4_LEN ? ipv4HeaderLen(ip) : 0;
   if (headerLen === 0 || len < l3 + headerLen) return pack(l3, L3_NONE, 0, flags, 0, 0);
@@ -127,7 +128,8 @@ function parseIpv4(frame: usize, len: u32, l3: u32, flags: u32): u64 {
   return pack(l3, L3_IPV4, protocol, flags, l4, whole ? totalLen - headerLen : 0);
 }
 
-function parseIpv6(frame: usize, len: u32, l3: u32, flags: u32): u64 {
+/** Likewise. */
+export function parseIpv6(frame: usize, len: u32, l3: u32, flags: u32): u64 {
   const ip = frame + l3;
   if (len < l3 + IPV6_LEN || load<u8>(ip) >> 4 !== VERSION_6) return pack(l3, L3_NONE, 0, flags, 0, 0);
   let protocol = <u32>load<u8>(ip, IPV6_NEXT_HEADER);

@@ -4,10 +4,14 @@
 //   TCP            4 sequence (4) | 8 acknowledgement (4) | 12 data offset (4 bits) | 13 flags | 14 window (2) | 16 checksum (2) |
 //                  18 urgent pointer (2) | 20 options
 //   UDP            4 length (2) | 6 checksum (2)
+//   SCTP           4 verification tag (4) | 8 CRC32c (4) | 12 chunks
 
 export const PROTOCOL_ICMP: u32 = 1;
+export const PROTOCOL_IPV4: u32 = 4; // in IP: RFC 2003
 export const PROTOCOL_TCP: u32 = 6;
 export const PROTOCOL_UDP: u32 = 17;
+export const PROTOCOL_IPV6: u32 = 41; // in IP: RFC 4213
+export const PROTOCOL_GRE: u32 = 47;
 export const PROTOCOL_ICMPV6: u32 = 58;
 export const PROTOCOL_SCTP: u32 = 132;
 
@@ -30,6 +34,8 @@ export const UDP_DST_PORT: usize = UDP_SRC_PORT + 2;
 export const UDP_LENGTH: usize = UDP_DST_PORT + 2;
 export const UDP_CHECKSUM: usize = UDP_LENGTH + 2;
 export const UDP_LEN: u32 = 8;
+export const SCTP_CHECKSUM: usize = 8;
+export const SCTP_LEN: u32 = 12;
 
 export function hasPorts(protocol: u32): bool {
   return protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP;

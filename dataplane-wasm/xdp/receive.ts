@@ -1,13 +1,10 @@
 // From a socket's RX ring into a worker's inputs. A frame stays where the kernel put it, with the kernel's 256 bytes of headroom in front:
 // encap writes its headers there, and the frame can leave by another ring as it is.
 //
-// AF_XDP brings no metadata. What a container or a VM sends over a veth or a tap often has its transport checksum unfinished,
-// and nothing says so but the checksum field itself (checksums.ts); such a frame gets the virtio-net header that a TAP would have sent.
+// AF_XDP brings no metadata: what a port's frame leaves unfinished, it has to say itself (unfinished.ts).
 
-import { checksumOffset, checksumUnfinished } from "../checksums";
-import { Descriptor, inputAt, workerContext } from "../descriptor";
+import { inputAt, workerContext } from "../descriptor";
 import { DESC_FLAG_OUTER, VERDICT_NONE } from "../layout/descriptor";
-import { VIRTIO_FLAG_NEEDS_CSUM } from "../layout/virtio";
 import { CONTEXT_TOUCHED } from "../layout/worker";
 import {
   XDP_DESC_ADDR,
@@ -18,12 +15,10 @@ import {
   XSK_SOCKET_PORT,
   XSK_SOCKET_STATE,
 } from "../layout/xsk";
-import { ETH_LEN } from "../wire/ethernet";
-import { innerKind, innerL4, L3_NONE, parseInner } from "../wire/inner";
 import { setFrameOwner, socketPtr, statePtr, umemPtr } from "./frames";
 import { refill, rxEntry, rxPosition, rxReady, rxTaken } from "./rings";
+import { noteUnfinished } from "./unfinished";
 
-const CSUM_START_SHIFT: u64 = 48; // of virtio0
 const CACHE_LINE: usize = 64;
 
 /** Fills inputs from 0 on, at most `max` of them. Returns how many; 0 too if the socket is not open. */
@@ -75,13 +70,4 @@ function touchFrames(worker: u32, socket: usize, position: u32, count: u32, isPo
     seen ^= load<u64>(frame) ^ load<u64>(frame + next);
   }
   store<u32>(workerContext(worker), <u32>seen, CONTEXT_TOUCHED); // so that no compiler drops the loads
-}
-
-function noteUnfinished(input: Descriptor): void {
-  const len = input.payloadLen;
-  if (len < ETH_LEN) return;
-  const inner = parseInner(input.payloadPtr, len);
-  if (innerKind(inner) === L3_NONE || !checksumUnfinished(input.payloadPtr, inner)) return;
-  input.virtio0 = <u64>VIRTIO_FLAG_NEEDS_CSUM | ((<u64>innerL4(inner)) << CSUM_START_SHIFT);
-  input.virtio1 = <u64>checksumOffset(inner);
 }

@@ -255,7 +255,8 @@ describe("lines of different writers", () => {
         /^SYSTEM_(FDB_BUCKET_MASK|FDB_CAPACITY|FDB_SEED|SRC_PORT|OUTER|RESERVED|PREFIXES|LOCAL|UDP_PORT|BASE)/;
       if (configured.test(name)) expect(Number(value)).toBeLessThan(L.SYSTEM_CLOCK);
     }
-    expect(L.KICK_SEQ + L.KICK_SEQ_STRIPES * 4).toBeLessThanOrEqual(L.SYSTEM_END);
+    expect(L.KICK_SEQ + L.KICK_SEQ_STRIPES * 4).toBeLessThanOrEqual(L.CRC_TABLE);
+    expect(L.CRC_TABLE + L.CRC_TABLE_SIZE).toBeLessThanOrEqual(L.SYSTEM_END);
     expect(L.CONSTANTS + L.CONSTANTS_SIZE).toBeLessThanOrEqual(L.KICK_SEQ);
   });
 
