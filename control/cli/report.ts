@@ -1,9 +1,10 @@
 // How an error ends a command: a message for people on stderr, and the exit code.
 
 import { ConfigError, EXIT_FAILURE, EXIT_PRIVILEGE, formatProblem, VxlaneError } from "../errors.js";
+import { ALWAYS_NEEDED, missingCapabilities, remedyFor } from "../linux/capabilities.js";
 
-const RIGHTS =
-  "run as root, or with CAP_NET_ADMIN, CAP_NET_RAW and, for the tap and xdp drivers of the underlay, CAP_BPF";
+/** Any driver might have asked. */
+const RIGHTS = [...ALWAYS_NEEDED, "CAP_BPF", "CAP_PERFMON"] as const;
 
 /** Prints why a command failed. Returns the exit code. */
 export function report(error: unknown): number {
@@ -17,7 +18,7 @@ export function report(error: unknown): number {
   }
   if (isSyscallFailure(error)) {
     const denied = ["EPERM", "EACCES"].includes(error.code);
-    complain(denied ? `${error.message}: permission denied; ${RIGHTS}` : error.message);
+    complain(denied ? `${error.message}: permission denied; ${remedyFor(missingCapabilities(RIGHTS))}` : error.message);
     return denied ? EXIT_PRIVILEGE : EXIT_FAILURE;
   }
   // Not meant to happen: whoever mends it wants the stack.

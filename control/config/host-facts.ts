@@ -9,6 +9,7 @@ import {
   describeHolder,
   type Interface,
   listInterfaces,
+  lockedMemoryMax,
   lookUpRoute,
   missingCapabilities,
   SyscallError,
@@ -25,7 +26,9 @@ export function readHostFacts(): HostFacts {
   const links = listInterfaces();
   return {
     interfaces: () => links.map(toHostInterface),
-    missingPrivileges,
+    missingCapabilities: (wanted) => missingCapabilities(wanted),
+    tunError,
+    lockedMemoryMax: () => lockedMemoryMax(),
     udpConflict,
     portConflict(name, queues) {
       const link = links.find((candidate) => candidate.name === name);
@@ -41,14 +44,13 @@ function toHostInterface({ name, isUp, mtu, addresses }: Interface): HostInterfa
   return { name, isUp, mtu, addresses: addresses.map(({ address }) => formatAddress(address)) };
 }
 
-function missingPrivileges(): string[] {
-  const missing: string[] = missingCapabilities();
+function tunError(): string | undefined {
   try {
     closeSync(openSync(TUN_DEVICE, constants.O_RDWR));
+    return undefined;
   } catch (error) {
-    missing.push(`${TUN_DEVICE} (${(error as NodeJS.ErrnoException).code})`);
+    return `${TUN_DEVICE} (${(error as NodeJS.ErrnoException).code})`;
   }
-  return missing;
 }
 
 function udpConflict(local: string, port: number): string | undefined {

@@ -6,8 +6,10 @@
 
 import { availableParallelism } from "node:os";
 import { ConfigError, type ConfigProblem } from "../errors.js";
+import type { Capability } from "../linux/capabilities.js";
 import { suggest } from "./format.js";
 import { checkMtus } from "./host-mtu.js";
+import { checkPrivileges } from "./host-privileges.js";
 import { checkXdpInterface, checkXdpUnderlay } from "./host-xdp.js";
 import { NOWHERE, Problems, type Source } from "./problems.js";
 import { nearest } from "./spelling.js";
@@ -27,8 +29,12 @@ export type SocketState = "absent" | "stale" | "live" | "other";
 
 export interface HostFacts {
   interfaces(): readonly HostInterface[];
-  /** What is missing, each in words: `CAP_NET_ADMIN`, `/dev/net/tun (EACCES)`. */
-  missingPrivileges(): readonly string[];
+  /** Those that this process lacks. */
+  missingCapabilities(wanted: readonly Capability[]): readonly Capability[];
+  /** Why TAP devices cannot be made, in words: `/dev/net/tun (EACCES)`; undefined: they can. */
+  tunError(): string | undefined;
+  /** Bytes; Infinity where nothing limits it. */
+  lockedMemoryMax(): number;
   /** Why a UDP socket cannot be bound there, in words (`UDP port 4789 is taken by …`), or undefined. */
   udpConflict(local: string, port: number): string | undefined;
   /** Why an interface of that name cannot serve as a TAP port, or undefined: there is none, or it can. */
@@ -51,7 +57,8 @@ export async function checkHost(
   source: Source = NOWHERE,
 ): Promise<readonly ConfigProblem[]> {
   const problems = new Problems(source);
-  checkPrivileges(facts, problems);
+  const workers = config.workers === "auto" ? availableParallelism() : config.workers;
+  checkPrivileges(config, workers, facts, problems);
   const interfaces = facts.interfaces();
   const hasLocal = checkLocal(config, interfaces, problems);
   checkUnderlayInterface(config, interfaces, problems);
@@ -61,24 +68,12 @@ export async function checkHost(
   // A daemon that runs on this config holds its ports: no news, and no mistakes.
   if (isFree) {
     if (hasLocal) checkUdpPort(config, facts, problems);
-    checkPorts(config, interfaces, facts, problems);
+    checkPorts(config, workers, interfaces, facts, problems);
     await checkMetrics(config, facts, problems);
   }
   problems.sort();
   if (problems.errors.length > 0) throw new ConfigError(problems.errors);
   return problems.warnings;
-}
-
-function checkPrivileges(facts: HostFacts, problems: Problems): void {
-  const missing = facts.missingPrivileges();
-  if (missing.length === 0) return;
-  // Not of the file: without a place.
-  problems.errors.push({
-    code: "ERR_PRIVILEGE",
-    path: "",
-    message: `this process lacks ${missing.join(", ")}`,
-    allowed: "run as root, or with CAP_NET_ADMIN and CAP_NET_RAW (systemd: AmbientCapabilities) and /dev/net/tun",
-  });
 }
 
 /** True if some interface has the address. */
@@ -135,8 +130,13 @@ function checkUdpPort({ local, port }: Config, facts: HostFacts, problems: Probl
   });
 }
 
-function checkPorts(config: Config, interfaces: readonly HostInterface[], facts: HostFacts, problems: Problems): void {
-  const workers = config.workers === "auto" ? availableParallelism() : config.workers;
+function checkPorts(
+  config: Config,
+  workers: number,
+  interfaces: readonly HostInterface[],
+  facts: HostFacts,
+  problems: Problems,
+): void {
   for (const [i, network] of config.networks.entries()) {
     for (const [j, port] of network.ports.entries()) {
       const path = ["networks", i, "ports", j, "name"];

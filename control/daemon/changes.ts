@@ -9,7 +9,7 @@ import { FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
 import { formatAddress, formatMac, formatPrefix, parseAddress, parseMac } from "../address.js";
 import type { NetworkConfig, PortConfig, StaticEntry } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
-import { SyscallError } from "../linux/index.js";
+import { missingCapabilities, remedyFor, SyscallError } from "../linux/index.js";
 import type { FdbEntry } from "../tables/fdb.js";
 import type { StaticCounts } from "../tables/statics.js";
 import type { Tables } from "../tables/tables.js";
@@ -198,8 +198,10 @@ function floodOf(flood: NetworkSpec["flood"]): NetworkConfig["flood"] {
 /** What the kernel refused, for the one who asked. */
 function explainHost(error: unknown): unknown {
   if (!(error instanceof SyscallError)) return error;
-  if (["EPERM", "EACCES"].includes(error.code))
-    return new VxlaneError("ERR_PRIVILEGE", error.message, { cause: error });
+  if (["EPERM", "EACCES"].includes(error.code)) {
+    const remedy = remedyFor(missingCapabilities(["CAP_NET_ADMIN", "CAP_NET_RAW"]));
+    return new VxlaneError("ERR_PRIVILEGE", `the host refuses: ${error.message}; ${remedy}`, { cause: error });
+  }
   const isFull = ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC"].includes(error.code);
   return new VxlaneError(isFull ? "ERR_LIMIT" : "ERR_HOST_INTERFACE", `the host refuses: ${error.message}`, {
     cause: error,

@@ -5,7 +5,7 @@ import { XSK_FRAME_SHIFT_MAX, XSK_FRAME_SHIFT_MIN } from "../../dataplane-wasm/l
 import { VxlaneError } from "../errors.js";
 import { linkXdp, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE } from "../linux/bpf.js";
 import { EACCES, EBUSY, EEXIST, ENODEV, EPERM } from "../linux/errno.js";
-import { SyscallError } from "../linux/index.js";
+import { missingCapabilities, remedyFor, SyscallError } from "../linux/index.js";
 import { xdpMtuMax } from "../xdp-frames.js";
 
 /** @throws VxlaneError ERR_HOST_MTU */
@@ -45,8 +45,9 @@ export function attachProgram(
 export function explainXdp(error: unknown, name: string): unknown {
   if (!(error instanceof SyscallError)) return error;
   if ([EPERM, EACCES].includes(error.errno)) {
-    const needs = "AF_XDP needs CAP_NET_RAW, CAP_NET_ADMIN, CAP_BPF and CAP_PERFMON (or root)";
-    return new VxlaneError("ERR_PRIVILEGE", `${name}: ${error.message}: ${needs}`, { cause: error });
+    const missing = missingCapabilities(["CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_BPF", "CAP_PERFMON"]);
+    const message = `${name}: xdp: ${error.message}; ${remedyFor(missing)}`;
+    return new VxlaneError("ERR_PRIVILEGE", message, { cause: error });
   }
   const why = WHY.get(error.code);
   return new VxlaneError("ERR_HOST_INTERFACE", `${name}: ${error.message}${why === undefined ? "" : `: ${why}`}`, {

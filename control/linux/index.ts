@@ -1,7 +1,7 @@
 // The door to Linux: what the rest of control uses of this folder. Everything in here is synchronous, and everything
 // that fails throws a SyscallError with the call and its errno, or a VxlaneError where an operator is meant to read it.
 
-export { type Capability, missingCapabilities } from "./capabilities.js";
+export { type Capability, lockedMemoryMax, missingCapabilities, remedyFor } from "./capabilities.js";
 export {
   createEpoll,
   EPOLL_PORT,

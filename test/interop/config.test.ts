@@ -117,3 +117,26 @@ test("without the right to make interfaces: exit 77 and a sentence", async () =>
   expect(stderr).toMatch(/root|CAP_NET_ADMIN/);
   expect(code).toBe(77);
 });
+
+const DRIVERS: [string, PartialConfig, RegExp][] = [
+  ["a tap underlay", { underlay: { driver: "tap" }, networks: [blue] }, /underlay\.driver.*needs CAP_BPF,/],
+  ["an xdp underlay", { underlay: { driver: "xdp" }, networks: [blue] }, /underlay\.driver.*CAP_BPF and CAP_PERFMON/],
+  [
+    "an xdp port",
+    { underlay: { driver: "udp" }, networks: [{ ...blue, ports: [{ name: "under0", driver: "xdp" }] }] },
+    /networks\[0\]\.ports\[0\]\.driver.*CAP_BPF/,
+  ],
+];
+
+test.each(DRIVERS)("%s without the capabilities for programs: exit 77, named, and how to get them", async (...row) => {
+  const [, config, names] = row;
+  const [a] = await twoHosts(await createLab());
+  const { file } = await writeConfig(a, config);
+  const reduced = ["--bounding-set=-bpf,-perfmon,-sys_admin", process.execPath, MAIN];
+  for (const command of [["run"], ["check", "--host"]]) {
+    const { code, stderr } = await a.ns.tryRun("setpriv", [...reduced, ...command, "--config", file]);
+    expect(stderr).toMatch(names);
+    expect(stderr).toMatch(/AmbientCapabilities=CAP_BPF.*setcap cap_bpf/);
+    expect(code).toBe(77);
+  }
+});

@@ -7,42 +7,9 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { readConfig } from "../../../control/config/config.js";
-import { checkHost, type HostFacts, type HostInterface } from "../../../control/config/host.js";
+import type { HostFacts } from "../../../control/config/host.js";
 import { readHostFacts } from "../../../control/config/host-facts.js";
-import { ConfigError } from "../../../control/errors.js";
-
-const ETH0: HostInterface = { name: "eth0", isUp: true, mtu: 1500, addresses: ["10.99.0.1", "10.99.0.11", "fd00::1"] };
-const DOWN: HostInterface = { name: "eth1", isUp: false, mtu: 9000, addresses: ["10.98.0.1"] };
-const LO: HostInterface = { name: "lo", isUp: true, mtu: 65536, addresses: ["127.0.0.1", "::1"] };
-
-const WELL: HostFacts = {
-  interfaces: () => [LO, ETH0, DOWN],
-  missingPrivileges: () => [],
-  udpConflict: () => undefined,
-  portConflict: () => undefined,
-  route: () => ({ mtu: 1500, interface: "eth0" }),
-  socketState: async () => "absent",
-  tcpConflict: async () => undefined,
-};
-
-const TEXT = `local: 10.99.0.1
-networks:
-  - vni: 100
-    mtu: 1450
-    flood: { mode: headend, vteps: [10.99.0.2] }
-    ports: [ { name: blue0 } ]
-`;
-
-async function check(text: string, facts: Partial<HostFacts> = {}) {
-  const { config, source } = readConfig(text, "host.yaml");
-  try {
-    return { warnings: await checkHost(config, { ...WELL, ...facts }, source), problems: [], code: undefined, exit: 0 };
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return { warnings: [], problems: error.problems, code: error.code, exit: error.exitCode };
-  }
-}
+import { check, ETH0, TEXT } from "./host-fixture.js";
 
 describe("a host", () => {
   test("that suits", async () => {
@@ -156,16 +123,6 @@ describe("a host", () => {
     const result = await check(text, facts);
     expect(result.problems).toEqual([expect.objectContaining(problem)]);
     expect(result.exit).toBe(2);
-  });
-
-  test("without rights: 77, whatever else is wrong, and what to do", async () => {
-    const { problems, exit } = await check(TEXT.replace("10.99.0.1", "10.1.1.1"), {
-      missingPrivileges: () => ["CAP_NET_ADMIN"],
-    });
-    expect(exit).toBe(77);
-    expect(problems.map(({ path }) => path)).toEqual(["", "local"]);
-    expect(problems[0]?.message).toContain("CAP_NET_ADMIN");
-    expect(problems[0]?.allowed).toContain("root");
   });
 
   test("with this daemon running: 5, and what it holds is no mistake", async () => {

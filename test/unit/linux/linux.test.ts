@@ -23,6 +23,7 @@ import {
   listInterfaces,
   lookUpRoute,
   missingCapabilities,
+  remedyFor,
   ringBell,
   SyscallError,
   whoHasUdpPort,
@@ -68,12 +69,27 @@ describe("capabilities", () => {
   const status = (mask: string) =>
     `Name:\tnode\nCapInh:\t0000000000000000\nCapEff:\t${mask}\nCapBnd:\t000001ffffffffff\n`;
 
-  test("all there", () => expect(missingCapabilities(status("000001ffffffffff"))).toEqual([]));
-  test("none there", () =>
-    expect(missingCapabilities(status("0000000000000000"))).toEqual(["CAP_NET_ADMIN", "CAP_NET_RAW"]));
+  const BOTH = ["CAP_NET_ADMIN", "CAP_NET_RAW"] as const;
+  const FOR_PROGRAMS = ["CAP_BPF", "CAP_PERFMON"] as const;
+
+  test("all there", () =>
+    expect(missingCapabilities([...BOTH, ...FOR_PROGRAMS], status("000001ffffffffff"))).toEqual([]));
+  test("none there", () => expect(missingCapabilities(BOTH, status("0000000000000000"))).toEqual(BOTH));
   test("bit 12 is NET_ADMIN, 13 is NET_RAW", () => {
-    expect(missingCapabilities(status("0000000000001000"))).toEqual(["CAP_NET_RAW"]);
-    expect(missingCapabilities(status("0000000000002000"))).toEqual(["CAP_NET_ADMIN"]);
+    expect(missingCapabilities(BOTH, status("0000000000001000"))).toEqual(["CAP_NET_RAW"]);
+    expect(missingCapabilities(BOTH, status("0000000000002000"))).toEqual(["CAP_NET_ADMIN"]);
+  });
+  test("bit 38 is PERFMON, 39 is BPF, and 21, SYS_ADMIN, has both", () => {
+    expect(missingCapabilities(FOR_PROGRAMS, status("0000004000000000"))).toEqual(["CAP_BPF"]);
+    expect(missingCapabilities(FOR_PROGRAMS, status("0000008000000000"))).toEqual(["CAP_PERFMON"]);
+    expect(missingCapabilities(FOR_PROGRAMS, status("0000000000200000"))).toEqual([]);
+    expect(missingCapabilities(BOTH, status("0000000000200000"))).toEqual(BOTH);
+  });
+  test("the remedy names what is missing, or says that it is something else", () => {
+    expect(remedyFor(["CAP_BPF", "CAP_PERFMON"])).toMatch(
+      /root.*AmbientCapabilities=CAP_BPF CAP_PERFMON;.*setcap cap_bpf,cap_perfmon\+ep/,
+    );
+    expect(remedyFor([])).toMatch(/seccomp/);
   });
 });
 
