@@ -7,7 +7,7 @@
 import { Descriptor } from "./descriptor";
 import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
 import { asWire16 } from "./wire/bytes";
-import { checksumOf, fold, sumBytes } from "./wire/checksum";
+import { checksumOf, fold, halves, sumBytes } from "./wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "./wire/inner";
 import { IPV4_SRC } from "./wire/ipv4";
 import { IPV6_DST, IPV6_SRC } from "./wire/ipv6";
@@ -52,11 +52,6 @@ export function pseudoSum(frame: usize, inner: u64): u64 {
     halves(load<u64>(ip, IPV6_DST)) +
     halves(load<u64>(ip, IPV6_DST + 8))
   );
-}
-
-/** The two 32-bit halves added: what a longer sum may take in one step. */
-export function halves(word: u64): u64 {
-  return (word >> 32) + (word & 0xffffffff);
 }
 
 /** True if the checksum field of the TCP or UDP packet holds the pseudo-header sum. */

@@ -7,7 +7,7 @@
 
 import { Descriptor, dropInput, headerSlotEnd, workerContext } from "./descriptor";
 import { Drop } from "./drop";
-import { emitPort, emitSegments, emitUnderlay } from "./emit";
+import { emitPort, emitSegments, emitUnderlay, repeatSegment } from "./emit";
 import { flowHashOf, outerSrcPortOf } from "./flow";
 import { answerTooBig } from "./icmp";
 import { SEGMENT_HEADROOM, SEGMENTS, SEGMENTS_SIZE, SEGMENTS_SLACK } from "./layout/buffers";
@@ -20,7 +20,6 @@ import { writeOuter } from "./outer";
 import { cutSegments, segmentLen, segmentLenOf, segmentSum, wireLen } from "./segment";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { vtepRecord } from "./tables/vtep";
-import { copyWide } from "./wire/copy";
 import { ETH_DST, loadMac, macIsMulticast } from "./wire/ethernet";
 import { innerEcn, innerL3 } from "./wire/inner";
 import { VXLAN_LEN } from "./wire/vxlan";
@@ -127,8 +126,6 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
   let outputs = at;
   let segment = load<u32>(context, CONTEXT_SEGMENT);
   let copy = max<u32>(load<u32>(context, CONTEXT_FLOOD), from);
-  let headerLen: u32 = 0;
-  let sameHeader: usize = 0;
   while (segment < segments) {
     const left = segments - segment;
     const room = load<u32>(context, CONTEXT_ROOM);
@@ -167,34 +164,34 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
         const record: usize = isFlood ? vtepRecord(id) : input.floodList;
         if (record === 0) continue;
         const headerEnd = isFlood ? headerSlotEnd(worker, outputs) : made;
-        // Segments of one length have one outer header, to the last bit; their tunnel headers are there already.
-        if (sameHeader !== 0 && !isLast) {
-          copyWide(headerEnd - SEGMENT_HEADROOM, sameHeader - SEGMENT_HEADROOM, SEGMENT_HEADROOM - VXLAN_LEN);
-        } else {
-          headerLen = inline.always(writeOuter(headerEnd, record, tunnelHeader, firstLen, firstSum, ecn, srcPort));
-          sameHeader = isFlood ? 0 : headerEnd;
-        }
+        const headerLen = writeOuter(headerEnd, record, tunnelHeader, firstLen, firstSum, ecn, srcPort);
         const trainSize = isTrain ? stride : 0;
         const output = outputs++;
-        inline.always(
-          emitSegments(
-            worker,
-            output,
-            index,
-            id,
-            headerEnd,
-            headerLen,
-            srcPort,
-            payloadPtr,
-            payloadLen,
-            trainSize,
-            perOutput,
-          ),
+        emitSegments(
+          worker,
+          output,
+          index,
+          id,
+          headerEnd,
+          headerLen,
+          srcPort,
+          payloadPtr,
+          payloadLen,
+          trainSize,
+          perOutput,
         );
       }
       copy = from;
       segment += perOutput;
       made += stride;
+      const equalEnd = min<u32>(end, segments - 1);
+      if (isFlood || perOutput !== 1 || segment >= equalEnd) continue;
+      // Segments of one length have one outer header, to the last bit; their tunnel headers are there already.
+      const equal = equalEnd - segment;
+      repeatSegment(worker, outputs, index, stride, equal);
+      outputs += equal;
+      segment += equal;
+      made += equal * stride;
     }
   }
   return done(worker, outputs);

@@ -1,8 +1,11 @@
 // Outputs: what a batch function hands to the drivers.
 
 import { Descriptor, inputAt, outputAt } from "./descriptor";
+import { SEGMENT_HEADROOM } from "./layout/buffers";
 import { DESC_PIECES, DESC_SEGMENTS, SEND_OK } from "./layout/descriptor";
 import { FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "./layout/fdb";
+import { CONSTANTS } from "./layout/system";
+import { DESC_SIZE } from "./layout/worker";
 import { VXLAN_LEN } from "./wire/vxlan";
 
 /** Makes output `at` of input `index`; the header and the virtio-net header are the caller's to fill. */
@@ -69,6 +72,48 @@ export function emitSegments(
   output.payloadLen = payloadLen;
   output.trainSize = <u16>trainSize;
   output.segments = <u16>count;
+}
+
+/**
+ * Outputs `at` to `at + count - 1`, like output `at - 1`: each with a segment as long as that one's, `stride` bytes behind the
+ * one before, and with the same outer headers in front of it.
+ */
+export function repeatSegment(worker: u32, at: u32, index: u32, stride: u32, count: u32): void {
+  const first = outputAt(worker, at - 1);
+  let to = changetype<usize>(first);
+  const end = to + <usize>count * DESC_SIZE;
+  let outer: usize = first.payloadPtr - <u32>SEGMENT_HEADROOM;
+  const outer0 = v128.load(outer);
+  const outer1 = v128.load(outer, 16);
+  const outer2 = v128.load(outer, 32);
+  const outer3 = v128.load(outer, 48);
+  let place = v128.load(to); // header ptr, header len, payload ptr, payload len
+  const rest1 = v128.load(to, 16);
+  const rest2 = v128.load(to, 32);
+  const rest3 = v128.load(to, 48);
+  const rest4 = v128.load(to, 64);
+  const rest5 = v128.load(to, 80);
+  const rest6 = v128.load(to, 96);
+  const rest7 = v128.load(to, 112);
+  const step = v128.replace_lane<u32>(v128.replace_lane<u32>(v128.load(CONSTANTS), 0, stride), 2, stride);
+  while (to < end) {
+    to += DESC_SIZE;
+    outer += stride;
+    place = v128.add<u32>(place, step);
+    v128.store(outer, outer0);
+    v128.store(outer, outer1, 16);
+    v128.store(outer, outer2, 32);
+    v128.store(outer, outer3, 48);
+    v128.store(to, place);
+    v128.store(to, rest1, 16);
+    v128.store(to, rest2, 32);
+    v128.store(to, rest3, 48);
+    v128.store(to, rest4, 64);
+    v128.store(to, rest5, 80);
+    v128.store(to, rest6, 96);
+    v128.store(to, rest7, 112);
+  }
+  inputAt(worker, index).copies += count;
 }
 
 /** An output for a port, with the virtio-net header's first 16 bytes as given (the rest is zero). */

@@ -21,7 +21,7 @@ import { DESC_FLAG_SUPER } from "./layout/descriptor";
 import { superSize } from "./segments";
 import { asWire16, loadBe16 } from "./wire/bytes";
 import { checksumOf, fold, sumBytes } from "./wire/checksum";
-import { copySum, copyWide } from "./wire/copy";
+import { copyHeaders, copySum } from "./wire/copy";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "./wire/inner";
 import { IPV4_CHECKSUM, IPV4_ID, IPV4_TOTAL_LEN } from "./wire/ipv4";
 import { IPV6_LEN, IPV6_PAYLOAD_LEN } from "./wire/ipv6";
@@ -61,7 +61,8 @@ export function segmentLenOf(input: Descriptor, n: u32): u32 {
 }
 
 /**
- * Writes segments `first` to `first + count - 1`, each with the tunnel header in front; up to 15 bytes behind the last, too.
+ * Writes segments `first` to `first + count - 1`, each with the tunnel header in front; up to SEGMENTS_SLACK bytes behind the
+ * last, too.
  * @param to where the first one's Ethernet header goes
  * @param stride from one to the next
  */
@@ -96,43 +97,50 @@ export function cutSegments(
   if (isTcp) l4Sum -= words(transport, TCP_SEQ, TCP_SEQ + 2) + words(transport, TCP_DATA_OFFSET, TCP_CHECKSUM);
   else l4Sum -= words(transport, UDP_LENGTH, UDP_CHECKSUM);
 
+  const end = first + count;
   let at = to;
-  for (let n = first; n < first + count; n++) {
-    const offset = n * size;
-    const dataLen = n === last ? input.payloadLen - headers - offset : size;
+  for (let n = first; n < end; ) {
+    // Runs of equal ones: the first, those between, the last.
+    const isLast = n === last;
+    const runEnd = isLast ? end : n === 0 ? 1 : min<u32>(end, last);
+    const dataLen = isLast ? input.payloadLen - headers - n * size : size;
     const l4Len = headers - l4 + dataLen;
     const l4LenWire = asWire16(l4Len);
-    const source = frame + headers + offset;
-    const target = at + headers;
-    store<u64>(at - VXLAN_LEN, tunnelHeader);
-    copyWide(at, frame, headers); // before the data, for it writes beyond the headers
-    const dataSum = inline.always(copySum(target, source, dataLen, l4Sum + <u64>l4LenWire));
-
-    const ipAt = at + l3;
-    if (isIpv4) {
-      const lenWire = asWire16(l4 - l3 + l4Len);
-      const idWire = asWire16((id + n) & 0xffff);
-      store<u16>(ipAt, <u16>lenWire, IPV4_TOTAL_LEN);
-      store<u16>(ipAt, <u16>idWire, IPV4_ID);
-      store<u16>(ipAt, <u16>checksumOf(ipSum + <u64>(lenWire + idWire)), IPV4_CHECKSUM);
-    } else {
-      store<u16>(ipAt, <u16>asWire16(l4 - l3 - IPV6_LEN + l4Len), IPV6_PAYLOAD_LEN);
+    const l3LenWire = asWire16(isIpv4 ? l4 - l3 + l4Len : l4 - l3 - IPV6_LEN + l4Len);
+    let flags = tcpFlags;
+    if (!isLast) flags &= NOT_LAST;
+    if (n !== 0) flags &= NOT_FIRST;
+    const runSum = l4Sum + <u64>(l4LenWire + (isTcp ? flags : l4LenWire));
+    const runIpSum = ipSum + <u64>l3LenWire;
+    for (; n < runEnd; n++) {
+      const offset = n * size;
+      const source = frame + headers + offset;
+      const target = at + headers;
+      store<u64>(at - VXLAN_LEN, tunnelHeader);
+      inline.always(copyHeaders(at, frame, headers)); // before the data, for it writes beyond the headers
+      const sum = inline.always(copySum(target, source, dataLen, runSum));
+      const ipAt = at + l3;
+      if (isIpv4) {
+        const idWire = asWire16((id + n) & 0xffff);
+        store<u16>(ipAt, <u16>l3LenWire, IPV4_TOTAL_LEN);
+        store<u16>(ipAt, <u16>idWire, IPV4_ID);
+        store<u16>(ipAt, <u16>checksumOf(runIpSum + <u64>idWire), IPV4_CHECKSUM);
+      } else {
+        store<u16>(ipAt, <u16>l3LenWire, IPV6_PAYLOAD_LEN);
+      }
+      const l4At = at + l4;
+      if (isTcp) {
+        const seqWire = bswap<u32>(seq + offset);
+        store<u32>(l4At, seqWire, TCP_SEQ);
+        store<u16>(l4At, <u16>flags, TCP_DATA_OFFSET);
+        store<u16>(l4At, <u16>checksumOf(sum + <u64>seqWire), TCP_CHECKSUM);
+      } else {
+        const checksum = checksumOf(sum);
+        store<u16>(l4At, <u16>l4LenWire, UDP_LENGTH);
+        store<u16>(l4At, <u16>(checksum !== 0 ? checksum : 0xffff), UDP_CHECKSUM);
+      }
+      at += stride;
     }
-    const l4At = at + l4;
-    if (isTcp) {
-      const seqWire = bswap<u32>(seq + offset);
-      let flags = tcpFlags;
-      if (n !== last) flags &= NOT_LAST;
-      if (n !== 0) flags &= NOT_FIRST;
-      store<u32>(l4At, seqWire, TCP_SEQ);
-      store<u16>(l4At, <u16>flags, TCP_DATA_OFFSET);
-      store<u16>(l4At, <u16>checksumOf(dataSum + <u64>seqWire + <u64>flags), TCP_CHECKSUM);
-    } else {
-      const checksum = checksumOf(dataSum + <u64>l4LenWire);
-      store<u16>(l4At, <u16>l4LenWire, UDP_LENGTH);
-      store<u16>(l4At, <u16>(checksum !== 0 ? checksum : 0xffff), UDP_CHECKSUM);
-    }
-    at += stride;
   }
 }
 

@@ -28,8 +28,6 @@ static inline u32 checksum_offset(u64 inner) {
   return protocol == PROTOCOL_UDP && len >= UDP_LEN ? UDP_CHECKSUM : 0;
 }
 
-static inline u64 halves(u64 word) { return (word >> 32) + (word & 0xffffffff); }
-
 static inline u64 pseudo_sum(const u8 *frame, u64 inner) {
   const u8 *ip = frame + inner_l3(inner);
   u64 initial = wire16(inner_protocol(inner)) + wire16(inner_l4_len(inner));

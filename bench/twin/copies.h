@@ -55,8 +55,7 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
   u32 len = segment_len(input), last_len = segment_len_of(input, segments - 1);
   u64 sum = segment_sum(input, len), last_sum = segment_sum(input, last_len);
   u32 segment = ld32(context + CONTEXT_SEGMENT);
-  u32 copy = most(ld32(context + CONTEXT_FLOOD), from), header_len = 0;
-  const u8 *same_header = NULL;
+  u32 copy = most(ld32(context + CONTEXT_FLOOD), from);
   while (segment < segments) {
     u32 left = segments - segment, room = ld32(context + CONTEXT_ROOM);
     u32 room_left = SEGMENTS_SIZE - SEGMENTS_SLACK - room;
@@ -89,18 +88,20 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
         const u8 *record = is_flood ? vtep_record(id) : at(input->flood_list);
         if (!record) continue;
         u8 *header_end = is_flood ? header_slot_end(worker, outputs) : made;
-        if (same_header && !is_last) {
-          copy_wide(header_end - SEGMENT_HEADROOM, same_header - SEGMENT_HEADROOM, SEGMENT_HEADROOM - VXLAN_LEN);
-        } else {
-          header_len = write_outer(header_end, record, tunnel_header, first_len, is_last ? last_sum : sum, ecn, src_port);
-          same_header = is_flood ? NULL : header_end;
-        }
+        u32 header_len = write_outer(header_end, record, tunnel_header, first_len, is_last ? last_sum : sum, ecn, src_port);
         emit_segments(worker, outputs++, index, id, header_end, header_len, src_port, payload, payload_len,
                       is_train ? stride : 0, per_output);
       }
       copy = from;
       segment += per_output;
       made += stride;
+      u32 equal_end = least(end, segments - 1);
+      if (is_flood || per_output != 1 || segment >= equal_end) continue;
+      u32 equal = equal_end - segment;
+      repeat_segment(worker, outputs, index, stride, equal);
+      outputs += equal;
+      segment += equal;
+      made += equal * stride;
     }
   }
   return copies_done(worker, outputs);

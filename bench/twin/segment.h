@@ -7,46 +7,54 @@
 
 /* wire/copy.ts */
 
-static inline void copy_wide(u8 *to, const u8 *from, u32 len) {
-  for (u32 n = 0; n < len; n += 16) _mm_storeu_si128((__m128i *)(to + n), _mm_loadu_si128((const __m128i *)(from + n)));
+static inline void copy16(u8 *to, const u8 *from) { _mm_storeu_si128((__m128i *)to, _mm_loadu_si128((const __m128i *)from)); }
+
+static inline void copy_headers(u8 *to, const u8 *from, u32 len) {
+  for (u32 n = 0; n < 64; n += 16) copy16(to + n, from + n);
+  for (u32 n = 64; n < len; n += 16) copy16(to + n, from + n);
 }
 
 static inline u64 copy_sum(u8 *to, const u8 *from, u32 rest, u64 sum) {
   if (rest >= 16) {
-    __m128i low = _mm_setzero_si128(), high = _mm_setzero_si128();
-    for (; rest >= 64; from += 64, to += 64, rest -= 64) {
+    struct lanes even = {_mm_setzero_si128(), _mm_setzero_si128()}, odd = even;
+    for (; rest >= 32; from += 32, to += 32, rest -= 32) {
       __m128i a = _mm_loadu_si128((const __m128i *)from), b = _mm_loadu_si128((const __m128i *)(from + 16));
-      __m128i c = _mm_loadu_si128((const __m128i *)(from + 32)), d = _mm_loadu_si128((const __m128i *)(from + 48));
       _mm_storeu_si128((__m128i *)to, a);
       _mm_storeu_si128((__m128i *)(to + 16), b);
-      _mm_storeu_si128((__m128i *)(to + 32), c);
-      _mm_storeu_si128((__m128i *)(to + 48), d);
-      low = _mm_add_epi32(_mm_add_epi32(low, pairwise(a)), pairwise(c));
-      high = _mm_add_epi32(_mm_add_epi32(high, pairwise(b)), pairwise(d));
+      lanes_add(&even, a);
+      lanes_add(&odd, b);
     }
-    for (; rest >= 16; from += 16, to += 16, rest -= 16) {
+    if (rest & 16) {
       __m128i a = _mm_loadu_si128((const __m128i *)from);
       _mm_storeu_si128((__m128i *)to, a);
-      low = _mm_add_epi32(low, pairwise(a));
+      lanes_add(&even, a);
+      from += 16;
+      to += 16;
     }
-    __m128i both = _mm_add_epi32(low, high);
-    sum += (u64)(u32)_mm_extract_epi32(both, 0) + (u64)(u32)_mm_extract_epi32(both, 1) +
-           (u64)(u32)_mm_extract_epi32(both, 2) + (u64)(u32)_mm_extract_epi32(both, 3);
+    sum += lanes_sum(even, odd);
   }
-  for (; rest >= 4; from += 4, to += 4, rest -= 4) {
+  if (rest & 8) {
+    u64 word = ld64(from);
+    st64(to, word);
+    sum += halves(word);
+    from += 8;
+    to += 8;
+  }
+  if (rest & 4) {
     u32 word = ld32(from);
     st32(to, word);
     sum += word;
+    from += 4;
+    to += 4;
   }
-  if (rest >= 2) {
+  if (rest & 2) {
     u16 word = ld16(from);
     st16(to, word);
     sum += word;
     from += 2;
     to += 2;
-    rest -= 2;
   }
-  if (rest) sum += *to = *from;
+  if (rest & 1) sum += *to = *from;
   return sum;
 }
 
@@ -81,33 +89,40 @@ static inline void cut_segments(const struct descriptor *input, u32 first, u32 c
   else
     l4_sum -= (u64)ld16(transport + UDP_LENGTH) + ld16(transport + UDP_CHECKSUM);
 
-  for (u32 n = first; n < first + count; n++, to += stride) {
-    u32 offset = n * size;
-    u32 data_len = n == last ? input->payload_len - headers - offset : size;
-    u32 l4_len = headers - l4 + data_len;
-    st64(to - VXLAN_LEN, tunnel_header);
-    copy_wide(to, frame, headers);
-    u64 sum = copy_sum(to + headers, frame + headers + offset, data_len, l4_sum + wire16(l4_len));
-    u8 *ip_to = to + l3, *l4_to = to + l4;
-    if (is_ipv4) {
-      u32 len = l4 - l3 + l4_len, id_n = (id + n) & 0xffff;
-      stbe16(ip_to + IPV4_TOTAL_LEN, len);
-      stbe16(ip_to + IPV4_ID, id_n);
-      st16(ip_to + IPV4_CHECKSUM, (u16)checksum_of(ip_sum + wire16(len) + wire16(id_n)));
-    } else {
-      stbe16(ip_to + IPV6_PAYLOAD_LEN, l4 - l3 - IPV6_LEN + l4_len);
-    }
-    if (is_tcp) {
-      u32 seq_wire = __builtin_bswap32(seq + offset), flags = tcp_flags;
-      if (n != last) flags &= ~((u32)(TCP_FLAG_FIN | TCP_FLAG_PSH) << 8);
-      if (n != 0) flags &= ~((u32)TCP_FLAG_CWR << 8);
-      st32(l4_to + TCP_SEQ, seq_wire);
-      st16(l4_to + TCP_DATA_OFFSET, (u16)flags);
-      st16(l4_to + TCP_CHECKSUM, (u16)checksum_of(sum + seq_wire + flags));
-    } else {
-      u32 checksum = checksum_of(sum + wire16(l4_len));
-      stbe16(l4_to + UDP_LENGTH, l4_len);
-      st16(l4_to + UDP_CHECKSUM, (u16)(checksum ? checksum : 0xffff));
+  for (u32 n = first, end = first + count; n < end;) {
+    bool is_last = n == last;
+    u32 run_end = is_last ? end : n == 0 ? 1 : end < last ? end : last;
+    u32 data_len = is_last ? input->payload_len - headers - n * size : size;
+    u32 l4_len = headers - l4 + data_len, l4_len_wire = wire16(l4_len);
+    u32 l3_len_wire = wire16(is_ipv4 ? l4 - l3 + l4_len : l4 - l3 - IPV6_LEN + l4_len);
+    u32 flags = tcp_flags;
+    if (!is_last) flags &= ~((u32)(TCP_FLAG_FIN | TCP_FLAG_PSH) << 8);
+    if (n != 0) flags &= ~((u32)TCP_FLAG_CWR << 8);
+    u64 run_sum = l4_sum + l4_len_wire + (is_tcp ? flags : l4_len_wire), run_ip_sum = ip_sum + l3_len_wire;
+    for (; n < run_end; n++, to += stride) {
+      u32 offset = n * size;
+      st64(to - VXLAN_LEN, tunnel_header);
+      copy_headers(to, frame, headers);
+      u64 sum = copy_sum(to + headers, frame + headers + offset, data_len, run_sum);
+      u8 *ip_to = to + l3, *l4_to = to + l4;
+      if (is_ipv4) {
+        u32 id_wire = wire16((id + n) & 0xffff);
+        st16(ip_to + IPV4_TOTAL_LEN, (u16)l3_len_wire);
+        st16(ip_to + IPV4_ID, (u16)id_wire);
+        st16(ip_to + IPV4_CHECKSUM, (u16)checksum_of(run_ip_sum + id_wire));
+      } else {
+        st16(ip_to + IPV6_PAYLOAD_LEN, (u16)l3_len_wire);
+      }
+      if (is_tcp) {
+        u32 seq_wire = __builtin_bswap32(seq + offset);
+        st32(l4_to + TCP_SEQ, seq_wire);
+        st16(l4_to + TCP_DATA_OFFSET, (u16)flags);
+        st16(l4_to + TCP_CHECKSUM, (u16)checksum_of(sum + seq_wire));
+      } else {
+        u32 checksum = checksum_of(sum);
+        st16(l4_to + UDP_LENGTH, (u16)l4_len_wire);
+        st16(l4_to + UDP_CHECKSUM, (u16)(checksum ? checksum : 0xffff));
+      }
     }
   }
 }

@@ -32,29 +32,49 @@ static inline u32 fold(u64 sum) {
   return (half + (half << 16 | half >> 16)) >> 16;
 }
 
-static inline __m128i pairwise(__m128i v) {
-  const __m128i low = _mm_set1_epi32(0xffff);
-  return _mm_add_epi32(_mm_and_si128(v, low), _mm_srli_epi32(v, 16));
+static inline u64 halves(u64 word) { return (word >> 32) + (word & 0xffffffff); }
+
+/* Pairs of words added up as 32-bit lanes, and the high words alone. */
+struct lanes { __m128i words, highs; };
+
+static inline void lanes_add(struct lanes *lanes, __m128i v) {
+  lanes->words = _mm_add_epi32(lanes->words, v);
+  lanes->highs = _mm_add_epi32(lanes->highs, _mm_srli_epi32(v, 16));
+}
+
+static inline u64 lanes_sum(struct lanes a, struct lanes b) {
+  __m128i highs = _mm_add_epi32(a.highs, b.highs);
+  __m128i lows = _mm_sub_epi32(_mm_add_epi32(a.words, b.words), _mm_slli_epi32(highs, 16));
+  __m128i sums = _mm_add_epi32(lows, highs);
+  return (u64)_mm_cvtsi128_si64(_mm_add_epi32(sums, _mm_shuffle_epi32(sums, 0x4e)));
 }
 
 static inline u64 sum_bytes(const u8 *p, u32 rest, u64 sum) {
   if (rest >= 32) {
-    __m128i low = _mm_setzero_si128(), high = _mm_setzero_si128();
+    struct lanes even = {_mm_setzero_si128(), _mm_setzero_si128()}, odd = even;
     for (; rest >= 32; p += 32, rest -= 32) {
-      low = _mm_add_epi32(low, pairwise(_mm_loadu_si128((const __m128i *)p)));
-      high = _mm_add_epi32(high, pairwise(_mm_loadu_si128((const __m128i *)(p + 16))));
+      lanes_add(&even, _mm_loadu_si128((const __m128i *)p));
+      lanes_add(&odd, _mm_loadu_si128((const __m128i *)(p + 16)));
     }
-    __m128i both = _mm_add_epi32(low, high);
-    sum += (u64)(u32)_mm_extract_epi32(both, 0) + (u64)(u32)_mm_extract_epi32(both, 1) +
-           (u64)(u32)_mm_extract_epi32(both, 2) + (u64)(u32)_mm_extract_epi32(both, 3);
+    sum += lanes_sum(even, odd);
   }
-  for (; rest >= 4; p += 4, rest -= 4) sum += ld32(p);
-  if (rest >= 2) {
+  if (rest & 16) {
+    sum += halves(ld64(p)) + halves(ld64(p + 8));
+    p += 16;
+  }
+  if (rest & 8) {
+    sum += halves(ld64(p));
+    p += 8;
+  }
+  if (rest & 4) {
+    sum += ld32(p);
+    p += 4;
+  }
+  if (rest & 2) {
     sum += ld16(p);
     p += 2;
-    rest -= 2;
   }
-  if (rest) sum += *p;
+  if (rest & 1) sum += *p;
   return sum;
 }
 

@@ -12,12 +12,12 @@
 // Checksums are verified here because the super-frame's are made anew, the IPv4 header's by us and the transport's by the host: a
 // segment that was damaged on its way would otherwise become a good one.
 
-import { halves, pseudoSum } from "../checksums";
+import { pseudoSum } from "../checksums";
 import { Descriptor, inputAt, outputAt } from "../descriptor";
 import { DESC_FLAG_UNFINISHED } from "../layout/descriptor";
 import { CHAIN_CHECKED, CHAIN_COUNT, CHAIN_HEAD, CHAIN_LEN, CHAIN_SEGMENT, CHAIN_SEQ } from "../layout/worker";
 import { asWire16, loadBe16, loadBe32 } from "../wire/bytes";
-import { fold, sumBytes } from "../wire/checksum";
+import { fold, halves, sumBytes } from "../wire/checksum";
 import { innerKind, innerL3, innerL4, innerL4Len, innerProtocol, L3_IPV4 } from "../wire/inner";
 import { IPV4_DF, IPV4_DST, IPV4_FRAGMENT, IPV4_ID, IPV4_TOS, IPV4_TTL } from "../wire/ipv4";
 import { IPV6_HOP_LIMIT } from "../wire/ipv6";

@@ -11,51 +11,78 @@ export function fold(sum: u64): u32 {
 
 /**
  * Adds the 16-bit words of `len` bytes at `from` to `initial`; an odd last byte counts as the low half of a word.
- * The result is not folded. Any alignment, up to 64 KiB.
+ * The result is not folded: it is one of many that fold to the same. Any alignment, up to 64 KiB.
  */
 export function sumBytes(from: usize, len: u32, initial: u64): u64 {
   let p = from;
   let rest = len;
   let sum = initial;
   if (rest >= 32) {
-    const zero = v128.load(CONSTANTS);
-    let low = zero;
-    let high = zero;
-    // Twice as much a turn in long packets: V8 checks for interrupts at every turn of a loop.
+    let words = v128.load(CONSTANTS);
+    let highs = words;
+    let moreWords = words;
+    let moreHighs = words;
+    // Much a turn: V8 checks for interrupts at every turn of a loop, and so the rest goes without one.
     while (rest >= 64) {
-      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p)));
-      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 16)));
-      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p, 32)));
-      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 48)));
+      const a = v128.load(p);
+      const b = v128.load(p, 16);
+      const c = v128.load(p, 32);
+      const d = v128.load(p, 48);
+      words = v128.add<u32>(v128.add<u32>(words, a), c);
+      moreWords = v128.add<u32>(v128.add<u32>(moreWords, b), d);
+      highs = v128.add<u32>(v128.add<u32>(highs, v128.shr<u32>(a, 16)), v128.shr<u32>(c, 16));
+      moreHighs = v128.add<u32>(v128.add<u32>(moreHighs, v128.shr<u32>(b, 16)), v128.shr<u32>(d, 16));
       p += 64;
       rest -= 64;
     }
-    if (rest >= 32) {
-      // Each of the four 32-bit lanes gains at most 2 x 65535 a turn: no overflow below 1 MiB.
-      low = v128.add<u32>(low, v128.extadd_pairwise<u16>(v128.load(p)));
-      high = v128.add<u32>(high, v128.extadd_pairwise<u16>(v128.load(p, 16)));
+    if (rest & 32) {
+      const a = v128.load(p);
+      const b = v128.load(p, 16);
+      words = v128.add<u32>(words, a);
+      moreWords = v128.add<u32>(moreWords, b);
+      highs = v128.add<u32>(highs, v128.shr<u32>(a, 16));
+      moreHighs = v128.add<u32>(moreHighs, v128.shr<u32>(b, 16));
       p += 32;
-      rest -= 32;
     }
-    const both = v128.add<u32>(low, high);
-    sum +=
-      <u64>(<u32>v128.extract_lane<u32>(both, 0)) +
-      <u64>(<u32>v128.extract_lane<u32>(both, 1)) +
-      <u64>(<u32>v128.extract_lane<u32>(both, 2)) +
-      <u64>(<u32>v128.extract_lane<u32>(both, 3));
+    words = v128.add<u32>(words, moreWords);
+    highs = v128.add<u32>(highs, moreHighs);
+    sum += inline.always(sumLanes(words, highs));
   }
-  while (rest >= 4) {
+  if (rest & 16) {
+    sum += halves(load<u64>(p)) + halves(load<u64>(p, 8));
+    p += 16;
+  }
+  if (rest & 8) {
+    sum += halves(load<u64>(p));
+    p += 8;
+  }
+  if (rest & 4) {
     sum += <u64>load<u32>(p);
     p += 4;
-    rest -= 4;
   }
-  if (rest >= 2) {
+  if (rest & 2) {
     sum += <u64>load<u16>(p);
     p += 2;
-    rest -= 2;
   }
-  if (rest !== 0) sum += <u64>load<u8>(p);
+  if (rest & 1) sum += <u64>load<u8>(p);
   return sum;
+}
+
+/**
+ * What two vectors say of the words that went into them: `words` their pairs added up as 32-bit lanes, carries lost, and `highs` the
+ * high words of the pairs alone. The low ones add up to the difference, and no lane of either sum overflows below 1 MiB.
+ */
+export function sumLanes(words: v128, highs: v128): u64 {
+  const lows = v128.sub<u32>(words, v128.shl<u32>(highs, 16));
+  const sums = v128.add<u32>(lows, highs);
+  // Two lanes as one u64 fold to their sum, as 2^32 folds to 1.
+  const both = v128.add<u32>(sums, v128.shuffle<u32>(sums, sums, 2, 3, 0, 1));
+  return v128.extract_lane<u64>(both, 0);
+}
+
+/** The two 32-bit halves added: what a longer sum may take in one step. */
+export function halves(word: u64): u64 {
+  return (word >> 32) + (word & 0xffffffff);
 }
 
 /** The same for a sum below 2^32, as the headers give it. */
