@@ -81,16 +81,18 @@ static inline void emit_segments(u32 worker, u32 to, u32 index, u32 vtep, u8 *he
 static inline void repeat_segment(u32 worker, u32 to, u32 index, u32 stride, u32 count) {
   struct descriptor *output = output_at(worker, to - 1);
   u8 *outer = at(output->payload_ptr) - SEGMENT_HEADROOM;
-  __m128i header[4], rest[DESC_SIZE / 16]; /* rest[0]: header ptr, header len, payload ptr, payload len */
+  __m128i header[4], rest[DESC_SIZE / 16];
   for (u32 n = 0; n < 4; n++) header[n] = _mm_loadu_si128((const __m128i *)outer + n);
   for (u32 n = 0; n < DESC_SIZE / 16; n++) rest[n] = _mm_loadu_si128((const __m128i *)output + n);
+  __m128i place = rest[0]; /* Of its own, or gcc keeps all of them in memory: header ptr, header len, payload ptr, payload len. */
   const __m128i step = _mm_setr_epi32((int)stride, 0, (int)stride, 0);
   for (const struct descriptor *last = output + count; output < last;) {
     output++;
     outer += stride;
-    rest[0] = _mm_add_epi32(rest[0], step);
+    place = _mm_add_epi32(place, step);
     for (u32 n = 0; n < 4; n++) _mm_storeu_si128((__m128i *)outer + n, header[n]);
-    for (u32 n = 0; n < DESC_SIZE / 16; n++) _mm_storeu_si128((__m128i *)output + n, rest[n]);
+    _mm_storeu_si128((__m128i *)output, place);
+    for (u32 n = 1; n < DESC_SIZE / 16; n++) _mm_storeu_si128((__m128i *)output + n, rest[n]);
   }
   input_at(worker, index)->copies += count;
 }
