@@ -144,7 +144,10 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     ring?.tick(performance.now());
     watch.tick(performance.now());
     offloads.tick();
-    if (pathMtu.tick(performance.now())) tunnel?.check(listInterfaces());
+    if (pathMtu.tick(performance.now())) {
+      tunnel?.check(listInterfaces());
+      ring?.recheckPaths();
+    }
   };
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));

@@ -1,6 +1,7 @@
 // Keeps the next hop of every VTEP in its record, for an underlay driver that makes the outer Ethernet header itself. Routes and
 // neighbours are the kernel's: it is asked again whenever it says that some have changed, and resolving is its work, too.
-// While a next hop is not known the driver sends through a raw socket, which is what makes the kernel look for it.
+// While a next hop is not known the driver sends through a raw socket, which is what makes the kernel look for it; and so it does where
+// the path is narrower than the interface, for a socket knows what is too big, and a ring does not.
 //
 // The kernel sees none of the frames that leave by a ring, so a neighbour that is in use would grow stale and be forgotten; a
 // stale one is confirmed as long as frames go there.
@@ -35,7 +36,7 @@ const RECHECK_MS = 30_000; // though nothing was told
 
 interface Followed {
   readonly address: string;
-  /** Undefined: to be asked. Null: none through this interface. */
+  /** Undefined: to be asked. Null: none through this interface, or the path is narrower. */
   hop: NextHop | null | undefined;
   /** When the record was replaced last. */
   epoch: number;
@@ -56,6 +57,7 @@ export class NextHops {
   readonly #followed = new Map<number, Followed>();
   #neighbours = new Map<string, Neighbour>();
   #ifIndex = 0;
+  #mtu = 0;
   #mac = 0n;
   #macChanged = false;
   #nextMs = 0;
@@ -78,6 +80,11 @@ export class NextHops {
   /** How many VTEPs are reached by the ring. */
   get known(): number {
     return [...this.#followed.keys()].filter((id) => this.#written(id) !== 0n).length;
+  }
+
+  /** The kernel may have learned the MTU of a path, of which it tells nobody. */
+  recheck(): void {
+    this.#nextMs = 0;
   }
 
   /** To be called a few times a second. @param ifIndex of the interface whose ring sends; undefined: there is none now */
@@ -115,7 +122,9 @@ export class NextHops {
 
   #forgetRoutes(): void {
     for (const vtep of this.#followed.values()) vtep.hop = undefined;
-    const mac = macValue(parseMac(getLink(this.#netlink, this.#ifIndex).mac));
+    const link = getLink(this.#netlink, this.#ifIndex);
+    this.#mtu = link.mtu;
+    const mac = macValue(parseMac(link.mac));
     if (mac === this.#mac) return;
     this.#mac = mac;
     this.#macChanged = true;
@@ -173,7 +182,8 @@ export class NextHops {
 
   #lookUp(address: Uint8Array): NextHop | null {
     const hop = nextHopOf(this.#netlink, address, this.#local);
-    return hop?.ifIndex === this.#ifIndex ? hop : null;
+    const isNarrow = hop !== undefined && hop.mtu !== 0 && hop.mtu < this.#mtu;
+    return hop?.ifIndex === this.#ifIndex && !isNarrow ? hop : null;
   }
 
   /** 0: the kernel has to send. */

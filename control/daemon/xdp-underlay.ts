@@ -64,6 +64,11 @@ export class XdpUnderlayControl {
     this.#nextHops.tick(nowMs, ifIndex);
   }
 
+  /** The kernel may have learned the MTU of a path. */
+  recheckPaths(): void {
+    this.#nextHops.recheck();
+  }
+
   /** Datagrams that found no room in our rings. */
   readLost(): number {
     return this.#around.xdp.readLost(this.#attachment);

@@ -18,6 +18,8 @@ const RTA_DST = 1;
 const RTA_SRC = 2;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
+const RTA_METRICS = 8;
+const RTAX_MTU = 2;
 const RTA_VIA = 18;
 const RTA_VIA_ADDRESS = 2; // behind the family
 const NDA_DST = 1;
@@ -41,6 +43,8 @@ export interface NextHop {
   readonly ifIndex: number;
   /** 16 B: the gateway, or the destination itself where it is on the link. */
   readonly address: Uint8Array;
+  /** The route's own, a path MTU that was learned too; 0: the interface's. Bytes of L3. */
+  readonly mtu: number;
 }
 
 /**
@@ -63,10 +67,12 @@ export function nextHopOf(netlink: Netlink, destination: Uint8Array, source: Uin
   }
   if (![RTN_UNICAST, RTN_MULTICAST].includes(answer[RTMSG_TYPE])) return undefined;
   const attributes = parseAttributes(answer, RTMSG_SIZE);
+  const metrics = parseAttributes(attributes.get(RTA_METRICS) ?? Buffer.alloc(0));
   const gateway = attributes.get(RTA_GATEWAY) ?? attributes.get(RTA_VIA)?.subarray(RTA_VIA_ADDRESS);
   return {
     ifIndex: attributes.get(RTA_OIF)?.readUInt32LE(0) ?? 0,
     address: gateway === undefined ? destination : mapAddress(gateway),
+    mtu: metrics.get(RTAX_MTU)?.readUInt32LE(0) ?? 0,
   };
 }
 

@@ -16,6 +16,7 @@ const [NEAR, FAR] = ["10.50.2.254", "10.50.2.1"];
 test.each([
   ["udp", { underlay: { driver: "udp" }, offloads: "off" }],
   ["tap", { underlay: { driver: "tap" } }],
+  ["xdp", { underlay: { driver: "xdp" } }],
 ])("a narrow path is learned, over %s", async (_driver, config) => {
   const lab = await createLab();
   const [a, router] = await twoHosts(lab);
