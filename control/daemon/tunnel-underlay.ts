@@ -3,7 +3,7 @@
 //
 //   joined     the interface is there and up: SYSTEM_UNDERLAY_MTU is the interface's, OFFLOAD_TUNNEL_GSO is set
 //   elsewhere  a VTEP's route leads through another interface, is narrower than this one, or is missing: VTEP_FLAG_SOCKET,
-//              and the sockets, which follow the host's routes, send to it and say why when they cannot
+//              and the sockets, which follow the host's routes, send to it and say why when they cannot (vtep-ways.ts)
 //   away       the interface is down or gone: the MTU is 0, and the sockets do all of it
 //
 // A next hop that changes on the same interface needs nobody: the kernel looks it up for every packet.
@@ -12,7 +12,7 @@
 // down and our next look, a quarter of a second at most, is lost in the kernel and in no counter of ours.
 
 import type { Logger } from "pino";
-import { SYSTEM_UNDERLAY_MTU, VTEP_FLAG_GROUP } from "../../dataplane-wasm/layout.js";
+import { SYSTEM_UNDERLAY_MTU } from "../../dataplane-wasm/layout.js";
 import { formatAddress } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import { IFF_RUNNING } from "../linux/constants.js";
@@ -24,13 +24,13 @@ import {
   lookUpWay,
   openTunnelTap,
   releaseNetlink,
-  SyscallError,
   type TunnelTap,
 } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 import type { Vteps } from "../tables/vteps.js";
 import type { Offloads } from "./offloads.js";
 import type { Problems } from "./problems.js";
+import { VtepWays } from "./vtep-ways.js";
 import type { Workers } from "./workers.js";
 
 export interface TunnelUnderlayOptions {
@@ -45,14 +45,12 @@ export interface TunnelUnderlayOptions {
 
 interface Surroundings {
   readonly memory: SharedMemory;
-  readonly vteps: Pick<Vteps, "ids" | "address" | "flags" | "setBySocket">;
+  readonly vteps: Pick<Vteps, "ids" | "address" | "flags" | "isLearned" | "setBySocket">;
   readonly workers: Pick<Workers, "count" | "epoll">;
   readonly problems: Problems;
   readonly offloads: Pick<Offloads, "set" | "isOn" | "tick">;
   readonly log: Logger;
 }
-
-type VtepWay = "tap" | "elsewhere" | "none";
 
 export class TunnelUnderlay {
   readonly #options: TunnelUnderlayOptions;
@@ -65,8 +63,7 @@ export class TunnelUnderlay {
   /** The bit is set, as far as control knows; a worker has cleared it, for good. */
   #isOffered = false;
   #isRefused = false;
-  /** Addresses whose VTEP has been told its way, by id. */
-  readonly #known = new Map<number, string>();
+  readonly #ways: VtepWays;
 
   /**
    * Makes the device and joins it. @param interfaces of this host
@@ -76,6 +73,7 @@ export class TunnelUnderlay {
     this.#options = options;
     this.#around = around;
     const { local, port, offloads } = options;
+    this.#ways = new VtepWays(around.vteps, around.problems, (address) => lookUpWay(this.#netlink, address, local));
     this.#tap = openTunnelTap({ local, port, queues: around.workers.count, offloads });
     try {
       const nic = this.#find(interfaces);
@@ -116,36 +114,13 @@ export class TunnelUnderlay {
     if (isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, nic.mtu);
     this.#offer(isUsable ? undefined : `underlay: ${nic?.name ?? "its interface"} is not up`);
     if (!isUsable) Atomics.store(u32, SYSTEM_UNDERLAY_MTU / 4, 0);
-    this.#known.clear();
+    this.#ways.forget();
     this.checkNew(interfaces);
   }
 
   /** Tells VTEPs their way that have come since the last time. @param interfaces asked for only if there are any */
   checkNew(interfaces: readonly Interface[] | (() => readonly Interface[])): void {
-    const { vteps, problems } = this.#around;
-    const nic = this.#nic;
-    if (nic === undefined) return;
-    let mtu: number | undefined;
-    const present = new Set<string>();
-    for (const id of vteps.ids()) {
-      const address = vteps.address(id);
-      if (address === undefined || (vteps.flags(id) & VTEP_FLAG_GROUP) !== 0) continue;
-      const text = formatAddress(address);
-      present.add(text);
-      if (this.#known.get(id) === text) continue;
-      this.#known.set(id, text);
-      const links = typeof interfaces === "function" ? interfaces() : interfaces;
-      mtu ??= links.find(({ index }) => index === nic.index)?.mtu ?? 0;
-      const { way, name } = this.#wayTo(address, nic.index, mtu, links);
-      vteps.setBySocket(id, way !== "tap");
-      if (way === "tap") problems.end("underlay_route", text);
-      else if (way === "none") problems.begin("underlay_route", text, `there is no route to the VTEP ${text}`);
-      else {
-        const message = `the way to the VTEP ${text} is through ${name}, not ${nic.name}: it goes by socket, which is slower`;
-        problems.begin("underlay_route", text, message);
-      }
-    }
-    problems.retain("underlay_route", (text) => present.has(text));
+    if (this.#nic !== undefined) this.#ways.look(this.#nic, interfaces);
   }
 
   /** The workers have to be done with it. */
@@ -211,24 +186,6 @@ export class TunnelUnderlay {
     } catch (error) {
       problems.begin("underlay_tunnel", "join", `underlay: cannot join ${nic.name}: ${messageOf(error)}`);
       return false;
-    }
-  }
-
-  #wayTo(
-    address: Uint8Array,
-    nicIndex: number,
-    nicMtu: number,
-    interfaces: readonly Interface[],
-  ): { readonly way: VtepWay; readonly name: string } {
-    try {
-      const { index, mtu } = lookUpWay(this.#netlink, address, this.#options.local);
-      const name = interfaces.find((link) => link.index === index)?.name ?? `interface ${index}`;
-      // A path MTU is something that sockets know how to keep.
-      if (index === nicIndex && mtu !== 0 && mtu < nicMtu) return { way: "elsewhere", name: `a path of MTU ${mtu}` };
-      return { way: index === nicIndex ? "tap" : "elsewhere", name };
-    } catch (error) {
-      if (error instanceof SyscallError) return { way: "none", name: "" };
-      throw error;
     }
   }
 }

@@ -2,7 +2,10 @@
 // runs with it too: VXLANE_TEST_UNDERLAY=tap.
 
 import { expect, test } from "vitest";
+import { vxlan } from "../oracle/decap.js";
+import { filler } from "../support/bytes.js";
 import { MAIN, vxlane } from "../support/daemon.js";
+import { anything, ETHERTYPE, ethernet, ipv4, udp } from "../support/frames.js";
 import { createLab, type Host, kernelVxlan, twoHosts, UNDERLAY } from "../support/netns.js";
 import { carries, one, pair, start, statusOf, throughTap, two, VNI } from "./tap-lab.js";
 import { reachable, tcpOneWay, udpBothWays } from "./traffic.js";
@@ -116,4 +119,26 @@ test("auto takes it where it works, and says why not where it does not", async (
   const { driver, reason } = (await statusOf(plain.daemon)).underlay;
   expect([driver, reason]).toEqual(["udp", expect.stringMatching(/^tap: lo is no Ethernet interface/)]);
   await plain.daemon.expectLog(/lo is no Ethernet interface/);
+});
+
+test("forged sources inside an allowed prefix are one problem, and traffic goes on", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { underlay: { driver: "tap" }, workers: 2 };
+  const network = { allow: [b.address, "10.77.0.0/16"] };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, network });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(ours, kernel);
+  const macOf = async ({ ns }: Host) => (await ns.show<{ address: string }[]>("link", "show", UNDERLAY))[0].address;
+  const [dst, src] = [await macOf(a), await macOf(b)];
+  const inside = ethernet({ dst: one.mac, src: "02:66:66:66:66:66" }, anything(ETHERTYPE.local, filler(46)));
+  const datagram = udp({ srcPort: 50_000, dstPort: 4789 }, vxlan(VNI, inside));
+  const forged = Array.from({ length: 1500 }, (_, n) =>
+    ethernet({ dst, src }, ipv4({ src: `10.77.${n >>> 8}.${n & 255}`, dst: a.address }, datagram)),
+  );
+  await b.agent.call("sendFrames", UNDERLAY, forged);
+  // Host a has no route to any of them.
+  const routes = async () => (await statusOf(ours.daemon)).problems.filter(({ code }) => code === "underlay_route");
+  await expect.poll(async () => (await routes())[0]?.message).toContain("(1500, 10.77.0.0 for one)");
+  expect(await routes()).toHaveLength(1);
+  await carries(ours, kernel);
 });
