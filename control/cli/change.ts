@@ -1,4 +1,4 @@
-// Adding, replacing and removing, the same for everything that has a path of its own: silent when it is done, as `ip`
+// Adding, changing, replacing and removing, the same for everything that has a path of its own: silent when it is done, as `ip`
 // is, or one JSON object that says what was done to what.
 
 import { VxlaneError } from "../errors.js";
@@ -51,6 +51,30 @@ export async function add(
 
 export async function replace(api: Api, subject: Subject, body: object, isJson: true | undefined): Promise<void> {
   tell(subject, await api.put<ChangeAnswer>(subject.path, body), isJson);
+}
+
+/* Our choice: somebody else would have to be faster each time. */
+const ATTEMPTS = 5;
+
+/**
+ * Changes what is there; what somebody else changes meanwhile is not lost.
+ * @param bodyOf what it is to be @throws ERR_NOT_FOUND if it is not there
+ */
+export async function change<T>(
+  api: Api,
+  subject: Subject,
+  bodyOf: (there: T) => Promise<object>,
+  isJson: true | undefined,
+): Promise<void> {
+  for (let left = ATTEMPTS; ; left--) {
+    const { value, tag } = await api.getTagged<T>(subject.path);
+    const body = await bodyOf(value);
+    try {
+      return tell(subject, await api.put<ChangeAnswer>(subject.path, body, tag), isJson);
+    } catch (error) {
+      if (!(error instanceof VxlaneError && error.code === "ERR_PRECONDITION") || left === 1) throw error;
+    }
+  }
 }
 
 /** @throws ERR_NOT_FOUND if it is not there */

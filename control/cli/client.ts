@@ -35,6 +35,13 @@ export class Api {
     return parse(await text(await this.#open({ method: "GET", path })));
   }
 
+  /** As `get`, with the tag that `put` takes. */
+  async getTagged<T>(path: string): Promise<{ readonly value: T; readonly tag: string }> {
+    const answer = await this.#open({ method: "GET", path });
+    const { etag = "*" } = answer.headers;
+    return { value: parse(await text(answer)), tag: etag };
+  }
+
   /** As `get`; undefined if there is no such thing. */
   async find<T>(path: string): Promise<T | undefined> {
     try {
@@ -60,9 +67,10 @@ export class Api {
     for await (const batch of this.batches<T>(path)) yield* batch;
   }
 
-  /** Makes it what `body` says. */
-  async put<T>(path: string, body: object): Promise<T> {
-    return parse(await text(await this.#open({ method: "PUT", path, body })));
+  /** Makes it what `body` says. @param tag of what it replaces @throws ERR_PRECONDITION if that is another by now */
+  async put<T>(path: string, body: object, tag?: string): Promise<T> {
+    const condition = tag === undefined ? {} : { headers: { "if-match": tag } };
+    return parse(await text(await this.#open({ method: "PUT", path, body, ...condition })));
   }
 
   /** As `put`, of something that is not there yet. @throws ERR_PRECONDITION */

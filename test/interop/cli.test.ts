@@ -102,6 +102,14 @@ test("from nothing to a tunnel that carries traffic, and back to nothing", async
   expect(await shell.json(`fdb show --vni blue --mac ${two.mac}`)).toEqual([learned]);
   expect(await shell.json(`fdb show 100 --port ${PORT}`)).toMatchObject([{ mac: one.mac, kind: "static" }]);
 
+  // What is changed holds at once, and the rest stays: the port, the flood list, what was learned.
+  await shell.run("network set blue --mtu 1400 --name navy");
+  expect(await shell.json("network show navy")).toMatchObject({ mtu: 1400, ageing: 600, ports: [{ name: PORT }] });
+  expect((await a.ns.show<{ mtu: number }[]>("link", "show", PORT))[0]?.mtu).toBe(1400);
+  expect(await shell.json("fdb show 100 --kind learned")).toEqual([learned]);
+  await reachable(ours, kernel);
+  await shell.run("network set 100 --name blue");
+
   // And back.
   await shell.run(`port remove 100 ${PORT}`);
   expect(await links(a)).toEqual(before);
@@ -171,7 +179,9 @@ test("what cannot be done is said in one sentence, and changes nothing", async (
   await shell.refuses("network show green", 4, /there is no network green/);
   await shell.refuses(`port add 100 ${PORT}`, 5, new RegExp(`port ${PORT} of network 100 is there already`));
   await shell.refuses("port add 100 lo", 2, /lo/);
-  await shell.refuses("port add 100 under0", 2, /under0/);
+  await shell.refuses("port add 100 under0", 2, /under0.*--driver xdp/);
+  await shell.refuses("network set 100 --mtu 9000", 2, /mtu: 9000 .*underlay.*up to 1450/);
+  await shell.refuses("network set 7 --mtu 1400", 4, /7/);
   await shell.refuses("port add 7 red0", 4, /7/);
   await shell.refuses("port remove 100 red0", 4, /red0/);
   await shell.refuses(`vtep add 100 ${b.address}`, 5, /already/);

@@ -3,12 +3,12 @@
 import { type Command, Option } from "commander";
 import type { FloodAnswer, NetworkAnswer } from "../answers.js";
 import { readNetwork, readVni } from "../arguments.js";
-import { add, networkSubject, remove } from "../change.js";
+import { add, change, networkSubject, remove } from "../change.js";
 import { Api, route } from "../client.js";
 import { addDaemonOptions, collect, type DaemonOptions } from "../options.js";
 import { print, printList } from "../output.js";
 import { facts, table } from "../table.js";
-import { type NetworkOptions, readBody } from "./network-body.js";
+import { type NetworkOptions, readBody, readChange } from "./network-body.js";
 import { PORT_HEADING, portRow } from "./port.js";
 
 export function addNetwork(program: Command): void {
@@ -21,6 +21,7 @@ export function addNetwork(program: Command): void {
     .addHelpText("after", "\nExamples:\n  vxlane network show 100\n  vxlane network show blue --json")
     .action(show);
   addAdd(network);
+  addSet(network);
   addDaemonOptions(
     network.command("remove").aliases(["del", "delete", "rm"]).description("remove a network, its ports and its FDB"),
   )
@@ -33,30 +34,8 @@ function addAdd(network: Command): void {
   const command = network
     .command("add")
     .description("add a network; its ports come with `port add`")
-    .argument("<vni>", "VXLAN network identifier, 0 to 16777215")
-    .option("--name <word>", "in commands and metrics (default: vni and the digits)")
-    .addOption(
-      new Option(
-        "--flood <mode>",
-        "where broadcast and unknown frames go (default: headend with --vtep, else none)",
-      ).choices(["headend", "multicast", "none"]),
-    )
-    .option("--vtep <address>", "a VTEP of the flood list; may be repeated", collect)
-    .option("--group <group>", "the multicast group; needs --allow")
-    .option("--ttl <hops>", "of packets to the group (default: 8)")
-    .option(
-      "--allow <prefix>",
-      "source VTEPs, an address or a prefix; may be repeated (default: the flood list and FDB VTEPs)",
-      collect,
-    )
-    .option("--mtu <bytes>", "of the inner packets (default: the underlay's - 50, over IPv6 - 70)")
-    .option("--learning", "learn source MACs (default)")
-    .option("--no-learning", "do not")
-    .option("--ageing <time>", "how long a silent MAC is kept, as in 300s or 5m; 0: for ever (default: 300s)")
-    .addOption(
-      new Option("--inner-vlan <what>", "of frames with a VLAN tag (default: keep)").choices(["keep", "drop"]),
-    );
-  addDaemonOptions(command)
+    .argument("<vni>", "VXLAN network identifier, 0 to 16777215");
+  addDaemonOptions(addKeys(command, true))
     .addHelpText(
       "after",
       `
@@ -65,9 +44,55 @@ Examples:
   vxlane network add 200 --group 239.1.1.1 --ttl 4 --allow 10.99.0.0/24
   vxlane network add 300 --flood none --no-learning
 
-Exits with 5 if there is such a network already.`,
+Exits with 5 if there is such a network already: network set changes it.`,
     )
     .action(addOne);
+}
+
+function addSet(network: Command): void {
+  const command = network
+    .command("set")
+    .alias("change")
+    .description("change a network while it runs; what no option names stays as it is")
+    .argument("<vni>", "its VNI or name");
+  addDaemonOptions(addKeys(command, false).option("--no-allow", "source VTEPs: the flood list and FDB VTEPs again"))
+    .addHelpText(
+      "after",
+      `
+Examples:
+  vxlane network set blue --mtu 1400 --ageing 10m
+  vxlane network set 100 --flood headend --vtep 10.99.0.2 --vtep 10.99.0.4
+  vxlane network set 200 --ttl 16
+
+--vtep and --allow replace the whole list; vtep add and vtep remove change one
+entry of it. Ports and FDB stay. The config file is not written: what shall
+outlive a restart belongs there too.
+Exits with 4 if there is no such network.`,
+    )
+    .action(setOne);
+}
+
+/** The keys of the config's network, an option each. @param isNew there are defaults */
+function addKeys(command: Command, isNew: boolean): Command {
+  const or = (text: string) => (isNew ? ` (default: ${text})` : "");
+  const flood = `where broadcast and unknown frames go${or("headend with --vtep, else none")}`;
+  const innerVlan = `of frames with a VLAN tag${or("keep")}`;
+  return command
+    .option("--name <word>", `in commands and metrics${or("vni and the digits")}`)
+    .addOption(new Option("--flood <mode>", flood).choices(["headend", "multicast", "none"]))
+    .option("--vtep <address>", "a VTEP of the flood list; may be repeated", collect)
+    .option("--group <group>", "the multicast group; needs --allow")
+    .option("--ttl <hops>", `of packets to the group${or("8")}`)
+    .option(
+      "--allow <prefix>",
+      `source VTEPs, an address or a prefix; may be repeated${or("the flood list and FDB VTEPs")}`,
+      collect,
+    )
+    .option("--mtu <bytes>", `of the inner packets${or("the underlay's - 50, over IPv6 - 70")}`)
+    .option("--learning", `learn source MACs${isNew ? " (default)" : ""}`)
+    .option("--no-learning", "do not")
+    .option("--ageing <time>", `how long a silent MAC is kept, as in 300s or 5m; 0: for ever${or("300s")}`)
+    .addOption(new Option("--inner-vlan <what>", innerVlan).choices(["keep", "drop"]));
 }
 
 async function list(options: DaemonOptions): Promise<void> {
@@ -119,13 +144,18 @@ function describeAgeing(seconds: number): string {
   return seconds === 0 ? "never" : `${seconds} s`;
 }
 
-/** What there is can be changed key by key over HTTP alone. */
-const HINT = "; change it by the API, or remove it first";
+const HINT = "; network set changes it";
 
 async function addOne(vniText: string, options: DaemonOptions & NetworkOptions): Promise<void> {
   const vni = readVni(vniText);
   const body = await readBody(options);
   await add(await Api.of(options), networkSubject(vni), body, options.json, HINT);
+}
+
+async function setOne(network: string, options: DaemonOptions & NetworkOptions): Promise<void> {
+  const api = await Api.of(options);
+  const subject = networkSubject(await readNetwork(api, network));
+  await change<NetworkAnswer>(api, subject, (there) => readChange(options, there), options.json);
 }
 
 async function removeOne(vni: string, options: DaemonOptions): Promise<void> {
