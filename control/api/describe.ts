@@ -30,7 +30,8 @@ export function describeNetwork(running: Running, network: Network) {
 
 export function describePort(running: Running, port: Port) {
   const device = running.ports.find(port.name);
-  const status = { state: device?.state ?? "down", queues: device?.tap.queueFds.length ?? 0 };
+  const queues = device?.tap.queueCount ?? device?.tap.queueFds.length ?? 0;
+  const status = { state: device?.state ?? "down", queues };
   return { ...writtenPort(running, port), status };
 }
 

@@ -12,6 +12,8 @@ export interface StatusAnswer {
     readonly outerChecksum: boolean;
     readonly features: readonly { readonly feature: string; readonly enabled: boolean; readonly reason?: string }[];
   };
+  /** Interfaces that AF_XDP is attached to; absent: an older daemon. */
+  readonly xdp?: { readonly interfaces: readonly XdpAnswer[] };
   readonly workers: readonly {
     readonly id: number;
     readonly state: string;
@@ -31,6 +33,20 @@ export interface StatusAnswer {
     /** ISO 8601, UTC. */
     readonly since: string;
   }[];
+}
+
+export interface XdpAnswer {
+  readonly name: string;
+  /** underlay or port. */
+  readonly as: string;
+  /** native, generic or closed. */
+  readonly mode: string;
+  readonly zeroCopy: boolean;
+  readonly queues: number;
+  /** Why it is closed. */
+  readonly fault?: string;
+  /** What the other end should do. */
+  readonly hint?: string;
 }
 
 export interface DirectionAnswer {

@@ -149,7 +149,8 @@ function checkPorts(
       if (conflict === undefined) continue;
       problems.error("ERR_HOST_INTERFACE", path, `cannot be opened: ${conflict}`, {
         value: port.name,
-        allowed: "a name that no interface of this host has, or a persistent TAP device that nobody uses",
+        allowed:
+          "a name that no interface of this host has, a persistent TAP device that nobody uses, or driver: xdp for one that is there",
       });
     }
   }

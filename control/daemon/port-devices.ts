@@ -23,7 +23,7 @@ export type Device = Pick<
   Tap,
   "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
 > &
-  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen">>;
+  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen" | "queueCount">>;
 
 /** `deleted`: by somebody else, and it could not be made again yet. */
 export type PortState = "up" | "down" | "deleted";

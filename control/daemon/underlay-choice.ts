@@ -1,4 +1,7 @@
 // Which underlay driver the daemon runs with: the one that the config names, or, for `auto`, the best that works here.
+//
+// `auto` never takes xdp. Its rings take single frames: twice the small frames of a kernel bridge, but a seventh of the
+// kernel's TCP (bench/RESULTS.md), and most hosts carry TCP. What a host carries is not known at the start.
 
 import type { Logger } from "pino";
 import type { Config, UnderlayDriverName } from "../config/types.js";
@@ -23,11 +26,13 @@ export function chooseUnderlay<T>({ underlay, offloads }: Config, openTap: () =>
   return choice;
 }
 
+const NEVER_XDP = "auto never takes xdp, which is fast for small frames and slow for TCP";
+
 function bestOf<T>(isPlain: boolean, openTap: () => T): UnderlayChoice<T> {
-  if (isPlain) return { driver: "udp", reason: "offloads are off" };
+  if (isPlain) return { driver: "udp", reason: `offloads are off; ${NEVER_XDP}` };
   try {
-    return { driver: "tap", made: openTap(), reason: "tunnel GSO works" };
+    return { driver: "tap", made: openTap(), reason: `tunnel GSO works; ${NEVER_XDP}` };
   } catch (error) {
-    return { driver: "udp", reason: `tap: ${error instanceof Error ? error.message : String(error)}` };
+    return { driver: "udp", reason: `tap: ${error instanceof Error ? error.message : String(error)}; ${NEVER_XDP}` };
   }
 }

@@ -44,6 +44,8 @@ export interface XdpAttachment {
   readonly mtu: number | undefined;
   readonly isNative: boolean;
   readonly isZeroCopy: boolean;
+  /** That have a socket. */
+  readonly queueCount: number;
 }
 
 export class Attachment implements XdpAttachment {
@@ -69,6 +71,10 @@ export class Attachment implements XdpAttachment {
     return this.open?.sockets.every(({ isZeroCopy }) => isZeroCopy) ?? false;
   }
 
+  get queueCount(): number {
+    return this.open?.sockets.length ?? 0;
+  }
+
   /** Which frames it wants, as a power of two; 0 while it is closed. */
   get wantedShift(): number {
     if (this.open === undefined) return 0;
@@ -89,7 +95,7 @@ export class Attachment implements XdpAttachment {
       as: wanted.port === 0 ? "underlay" : "port",
       mode: open === undefined ? "closed" : open.isNative ? "native" : "generic",
       zeroCopy: this.isZeroCopy,
-      queues: open?.sockets.length ?? 0,
+      queues: this.queueCount,
       ...(fault === undefined ? {} : { fault }),
       ...(open === undefined || wanted.port === 0 ? {} : { hint: hints.join("; ") }),
     };

@@ -50,6 +50,11 @@ export class XdpDevice {
     return this.#mtu;
   }
 
+  /** Queues of the interface that frames come from and go to. */
+  get queueCount(): number {
+    return this.#attachment?.queueCount ?? 0;
+  }
+
   /** False if the interface is gone. */
   get isAttached(): boolean {
     return this.#attachment?.fault === undefined;

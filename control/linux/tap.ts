@@ -193,7 +193,7 @@ export function openTap(options: TapOptions): Tap {
 export function tapConflict(link: Link, queues: number): string | undefined {
   if (link.kind !== "tun" || link.kindData.get(IFLA_TUN_TYPE)?.[0] !== IFF_TAP) {
     const kind = link.kind === "tun" ? "TUN device" : link.kind === "" ? "network interface" : `${link.kind} device`;
-    return `${link.name} is an existing ${kind}, not a TAP device`;
+    return `${link.name} is an existing ${kind}, not a TAP device; ${USE_XDP}`;
   }
   const readers = link.kindData.get(IFLA_TUN_NUM_QUEUES)?.readUInt32LE(0) ?? 0;
   if (readers > 0 || !flagOf(link, IFLA_TUN_PERSIST)) return inUse(link.name);
@@ -203,8 +203,10 @@ export function tapConflict(link: Link, queues: number): string | undefined {
   return undefined;
 }
 
+const USE_XDP = "driver xdp attaches to an interface that is there (port add: --driver xdp)";
+
 function inUse(name: string): string {
-  return `the TAP device ${name} is in use by another program`;
+  return `the TAP device ${name} is in use by another program; ${USE_XDP}`;
 }
 
 function refuseIfUnfit(link: Link, queues: number): void {

@@ -77,7 +77,12 @@ async function list(network: string | undefined, options: DaemonOptions): Promis
 export const PORT_HEADING = ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"] as const;
 
 export function portRow({ name, status, driver, queues, mac, persistent }: PortAnswer): string[] {
-  return [name, status.state, driver, String(queues), mac ?? "-", persistent ? "yes" : "no"];
+  return [name, status.state, driver, queuesOf({ queues, status }), mac ?? "-", persistent ? "yes" : "no"];
+}
+
+/** Those that it has, and what was asked for where that is not the same. */
+function queuesOf({ queues, status }: Pick<PortAnswer, "queues" | "status">): string {
+  return queues === status.queues ? String(queues) : `${status.queues} (${queues})`;
 }
 
 interface ListedPort extends PortAnswer {
@@ -107,7 +112,7 @@ async function showOne(network: string, nameText: string, options: DaemonOptions
       ["network", vni],
       ["state", status.state],
       ["driver", driver],
-      ["queues", queues],
+      ["queues", queuesOf({ queues, status })],
       ["mac", mac ?? "-"],
       ["persistent", persistent ? "yes" : "no"],
     ]),

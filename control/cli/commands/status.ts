@@ -1,7 +1,7 @@
 // vxlane status: is the daemon alive, what is it, how is it.
 
 import type { Command } from "commander";
-import type { StatusAnswer } from "../answers.js";
+import type { StatusAnswer, XdpAnswer } from "../answers.js";
 import { Api, route } from "../client.js";
 import { addDaemonOptions, type DaemonOptions } from "../options.js";
 import { print } from "../output.js";
@@ -38,6 +38,7 @@ function describe(answer: StatusAnswer): string {
     ...offloads.features.flatMap(({ feature, enabled, reason = "" }) =>
       enabled ? [] : [["off", `${feature}: ${reason}`] as const],
     ),
+    ...(answer.xdp?.interfaces ?? []).map((each) => ["xdp", describeXdp(each)] as const),
     ["networks", `${answer.networks}`],
     ["ports", `${answer.ports}`],
     ["fdb", `${fdb.entries} of ${fdb.capacity} entries${fdb.frozen > 0 ? `, ${fdb.frozen} frozen` : ""}`],
@@ -52,6 +53,11 @@ function describe(answer: StatusAnswer): string {
   ]);
   const heading = ["WORKER", "STATE", "BUSY", "FRAMES", "RESTARTS"];
   return `vxlane ${answer.version}, up ${duration(answer.uptime)}\n${lines}\n${table(heading, workers)}`;
+}
+
+function describeXdp({ name, as, mode, zeroCopy, queues, fault, hint }: XdpAnswer): string {
+  const how = `${mode}${zeroCopy ? ", zero copy" : ""}, ${queues} ${queues === 1 ? "queue" : "queues"}`;
+  return [`${as} ${name}: ${how}`, fault, hint].filter((part) => part !== undefined).join("; ");
 }
 
 /** The driver, its interface, and why it was chosen where the config leaves that open. */

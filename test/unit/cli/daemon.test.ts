@@ -86,6 +86,19 @@ test("status", async () => {
   expect(JSON.parse((await vxlane("status", "--json", "--socket", socket)).stdout)).toEqual(STATUS);
 });
 
+test("status shows where AF_XDP is attached, or why not, and what the other end should do", async () => {
+  const interfaces = [
+    { name: "eth0", as: "underlay", mode: "native", zeroCopy: true, queues: 2 },
+    { name: "veth0", as: "port", mode: "closed", zeroCopy: false, queues: 0, fault: "there is no interface veth0" },
+    { name: "veth1", as: "port", mode: "generic", zeroCopy: false, queues: 1, hint: "run there: x" },
+  ];
+  const socket = await daemonDouble({ ...answers, "/v1/status": { ...STATUS, xdp: { interfaces, frames: [] } } });
+  const { stdout } = await vxlane("status", "--socket", socket);
+  expect(stdout).toMatch(/^xdp +underlay eth0: native, zero copy, 2 queues$/m);
+  expect(stdout).toMatch(/^xdp +port veth0: closed, 0 queues; there is no interface veth0$/m);
+  expect(stdout).toMatch(/^xdp +port veth1: generic, 1 queue; run there: x$/m);
+});
+
 test("status counts what is frozen", async () => {
   const fdb = { ...STATUS.fdb, frozen: 2 };
   const socket = await daemonDouble({ ...answers, "/v1/status": { ...STATUS, fdb } });

@@ -77,7 +77,7 @@ test.each([
       ["200", "red", "1400", "multicast to 239.1.1.1, TTL 8", "off", "never", "1", "0", "1"],
     ],
   ],
-  ["port list", [ports, ["100", "blue0", "up", "tap", "auto", "02:00:00:00:00:01", "no"], red0]],
+  ["port list", [ports, ["100", "blue0", "up", "tap", "2 (auto)", "02:00:00:00:00:01", "no"], red0]],
   ["port list red", [ports, red0]],
   [
     "vtep list 100",
@@ -109,7 +109,7 @@ test.each([
       ["fdb", "3 learned, 1 static"],
       [""],
       ["PORT", "STATE", "DRIVER", "QUEUES", "MAC", "PERSISTENT"],
-      ["blue0", "up", "tap", "auto", "02:00:00:00:00:01", "no"],
+      ["blue0", "up", "tap", "2 (auto)", "02:00:00:00:00:01", "no"],
     ],
   ],
   [
