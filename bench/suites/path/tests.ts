@@ -17,6 +17,8 @@ const DIRECTIONS: readonly Direction[] = ["out", "in"];
 
 /** A frame test is shorter than the others: its rate is steady from the first frame on. */
 const FRAMES_SHARE = 0.6;
+/** One flow's rate varies more from connection to connection than within one: shorter measurements and more of them tell more. */
+const ONE_FLOW_TURNS = 2;
 /** The frames whose rate is the full load, and how much of it sockperf sends. */
 export const LOAD_OF = "frames-64-out";
 const LOAD_SHARE = 0.5;
@@ -35,6 +37,8 @@ export interface Test {
   readonly program: string;
   readonly quick: boolean;
   readonly measures: readonly MeasureOptions[];
+  /** Turns of a round, in a full run; one unless said. */
+  readonly turns?: number;
   /** Expected length of a sample. */
   seconds(seconds: number): number;
   /** undefined: one contender after the other; else how much later each begins, for a test that begins with a sleep. */
@@ -70,6 +74,7 @@ function tcpTest(flows: (typeof FLOWS)[number], direction: Direction): Test {
     endToEnd: true,
     program: "iperf3",
     overhead: 0,
+    turns: flows === 1 ? ONE_FLOW_TURNS : 1,
     quick: flows === 1,
     measures: [
       { id, title, ...GIGABIT, plot: { chart: "TCP", x, xLabel } },
