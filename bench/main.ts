@@ -117,7 +117,7 @@ function verdict(finished: readonly Finished[], report: Report, check: boolean):
     say("nothing could be measured; the report says why");
     return isRoot() ? EXIT_FAILURE : EXIT_PRIVILEGE;
   }
-  const missed = report.suites.flatMap(({ floors }) => floors.filter(({ holds }) => !holds));
+  const missed = report.suites.flatMap(({ floors }) => floors.filter(({ holds }) => holds === false));
   if (check) for (const { statement } of missed) say(`missed: ${statement}`);
   const isBad = wrong.length > 0 || finished.some(({ failed }) => failed !== undefined) || (check && missed.length > 0);
   return isBad ? EXIT_FAILURE : EXIT_OK;

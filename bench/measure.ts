@@ -122,9 +122,18 @@ export class Measure {
 
   /** Value of `contender` over that of `other`, round by round. */
   ratio(contender: string, other: string | undefined = this.options.baseline): Spread | undefined {
-    if (other === undefined || other === contender) return undefined;
+    return other === contender ? undefined : this.#over(this.samples(contender), other);
+  }
+
+  /** The generator's ceiling over the value of `other`, round by round: what no contender's ratio can be above. */
+  ceilingRatio(other: string | undefined = this.options.baseline): Spread | undefined {
+    return this.#over(this.#ceiling, other);
+  }
+
+  #over(dividends: readonly Sample[], other: string | undefined): Spread | undefined {
+    if (other === undefined) return undefined;
     const divisors = new Map(this.samples(other).map((sample) => [sample.round, sample.value]));
-    const ratios = this.samples(contender).map((sample) => sample.value / (divisors.get(sample.round) ?? Number.NaN));
+    const ratios = dividends.map((sample) => sample.value / (divisors.get(sample.round) ?? Number.NaN));
     return spread(ratios.filter((ratio) => Number.isFinite(ratio)));
   }
 
@@ -151,22 +160,44 @@ export interface Floor {
   readonly to?: string;
   readonly relation: "at most" | "at least";
   readonly limit: number;
+  /** The contender that is the same in C: what a missed floor is to be read beside. */
+  readonly inC?: string;
+  /** The generator's ceiling is one for everybody: a ratio that it does not allow is not asked for. */
+  readonly isBelowCeiling?: boolean;
 }
 
 export interface Judgement {
   readonly statement: string;
   /** undefined: could not be measured. */
   readonly actual: number | undefined;
-  readonly holds: boolean;
+  /** What the same in C got in the same run. */
+  readonly inC: number | undefined;
+  /** undefined: it is not judged, and `unjudged` says why. */
+  readonly holds: boolean | undefined;
+  readonly unjudged: string | undefined;
 }
 
 export function judge(floor: Floor): Judgement {
   const { measure, contender, of, relation, limit } = floor;
-  const actual = (of === "value" ? measure.value(contender) : measure.ratio(contender, floor.to))?.median;
+  const figureOf = (name: string): number | undefined =>
+    (of === "value" ? measure.value(name) : measure.ratio(name, floor.to))?.median;
+  const actual = figureOf(contender);
   const unit = of === "value" ? ` ${measure.options.unit}` : ` x ${floor.to ?? measure.options.baseline}`;
+  const unjudged = actual === undefined ? undefined : obstacle(floor);
+  const holds = actual !== undefined && (relation === "at most" ? actual <= limit : actual >= limit);
   return {
     statement: `${measure.options.title}: ${contender} ${relation} ${Number(limit.toPrecision(3))}${unit}`,
     actual,
-    holds: actual !== undefined && (relation === "at most" ? actual <= limit : actual >= limit),
+    inC: floor.inC === undefined ? undefined : figureOf(floor.inC),
+    holds: unjudged === undefined ? holds : undefined,
+    unjudged,
   };
+}
+
+/** Why nobody could reach it in this run. */
+function obstacle({ measure, of, to, relation, limit, isBelowCeiling }: Floor): string | undefined {
+  if (!isBelowCeiling || of !== "ratio" || relation !== "at least") return undefined;
+  const most = measure.ceilingRatio(to)?.median;
+  if (most === undefined || most >= limit) return undefined;
+  return `the generator's ceiling allows ${Math.floor(most * 1000) / 1000}`;
 }

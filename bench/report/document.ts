@@ -57,10 +57,12 @@ function toSuite({ suite, plan, run, seconds, failed, options }: Finished): Suit
     missing: [...plan.missing],
     notes: [...run.notes],
     measures: run.measures.map((measure) => toMeasure(measure, command)),
-    floors: floors.map(({ statement, actual, holds }) => ({
+    floors: floors.map(({ statement, actual, inC, holds, unjudged }) => ({
       statement,
       ...(actual === undefined ? {} : { actual }),
-      holds,
+      ...(inC === undefined ? {} : { inC }),
+      ...(holds === undefined ? {} : { holds }),
+      ...(unjudged === undefined ? {} : { unjudged }),
     })),
   };
 }

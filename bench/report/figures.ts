@@ -1,6 +1,6 @@
 // How figures are written, the same in every form of the report.
 
-import type { Report, Row } from "./schema.js";
+import type { Floor, Report, Row } from "./schema.js";
 
 /** Three significant digits or the whole number, whichever says more; nothing of nothing. */
 export function figure(value: number | undefined): string {
@@ -39,19 +39,38 @@ export function doubts({ incomplete, warnings }: Row): string[] {
   return [...(incomplete === undefined ? [] : [`incomplete: ${incomplete}`]), ...warnings];
 }
 
-type Floor = Report["suites"][number]["floors"][number];
+export const UNJUDGED = "Not judged in this run:";
 
-export function floorsText(floors: readonly Floor[]): string {
-  const held = floors.filter(({ holds }) => holds).length;
-  return `${held} of ${floors.length} floors that the project states hold${held === floors.length ? "." : "; these do not:"}`;
+/** Floors by what became of them, and how many they are, as the beginning of a list of those that were missed. */
+export function judgedFloors(floors: readonly Floor[]): { missed: Floor[]; unjudged: Floor[]; text: string } {
+  const [missed, unjudged] = [false, undefined].map((wanted) => floors.filter(({ holds }) => holds === wanted));
+  const judged = floors.length - (unjudged?.length ?? 0);
+  const held = judged - (missed?.length ?? 0);
+  const text = `${held} of ${judged} floors that the project states hold${held === judged ? "." : "; these do not:"}`;
+  return { missed: missed ?? [], unjudged: unjudged ?? [], text };
 }
 
-export function foundText({ statement, actual }: Floor): string {
-  return `${statement}: ${actual === undefined ? "could not be measured" : `is ${figure(actual)}`}`;
+export function foundText({ statement, actual, inC, unjudged }: Floor): string {
+  return [
+    `${statement}: ${actual === undefined ? "could not be measured" : `is ${figure(actual)}`}`,
+    ...(inC === undefined ? [] : [`the same loop in C: ${figure(inC)}`]),
+    ...(unjudged === undefined ? [] : [`not judged: ${unjudged}`]),
+  ].join("; ");
+}
+
+/** Reached, missed, or neither. */
+export function verdictOf({ holds }: Floor): "reached" | "missed" | "not judged" {
+  return holds === undefined ? "not judged" : holds ? "reached" : "missed";
 }
 
 export function floorText(floor: Floor): string {
-  return `${floor.holds ? "holds " : "MISSED"}  ${foundText(floor)}`;
+  const verdict = verdictOf(floor);
+  return `${(verdict === "missed" ? "MISSED" : verdict).padEnd(10)}  ${foundText(floor)}`;
+}
+
+/** The cells of a floor behind its verdict and statement: what it is, what it is in C, why it is not judged. */
+export function floorCells({ actual, inC, unjudged }: Floor): [string, string, string] {
+  return [actual === undefined ? "could not be measured" : figure(actual), figure(inC), unjudged ?? ""];
 }
 
 /** The way end to end is what people come for; the others keep their order. */

@@ -5,7 +5,7 @@ import { count } from "../../control/cli/table.js";
 import { growthExponent } from "../statistics.js";
 import { CEILING, drawChart } from "./chart.js";
 import { type Chart, chartsOf } from "./figure-data.js";
-import { environmentRows, floorsText, foundText, summaryOrder } from "./figures.js";
+import { environmentRows, foundText, judgedFloors, summaryOrder, UNJUDGED } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import { SERIES_COUNT, seriesColour } from "./palette.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
@@ -45,7 +45,7 @@ ${environmentSection(report)}
 
 function summary({ suites }: Report): Markup {
   const floors = suites.flatMap((suite) => suite.floors);
-  const missed = floors.filter(({ holds }) => !holds);
+  const { missed, unjudged, text } = judgedFloors(floors);
   const parts = summaryOrder(suites)
     .filter(({ headlines, failed }) => headlines.length > 0 || failed !== undefined)
     .map(({ name, headlines, failed }) => {
@@ -53,7 +53,8 @@ function summary({ suites }: Report): Markup {
       const early = failed === undefined ? raw("") : html`<li class="warn">it ended early: ${failed}</li>`;
       return html`<h2><a href="#${name}">${name}</a></h2><ul>${sentences}${early}</ul>`;
     });
-  const judged = html`<h2>floors</h2><p>${floorsText(floors)}</p>${list(missed.map(foundText), "warn")}`;
+  const others = unjudged.length === 0 ? raw("") : html`<p>${UNJUDGED}</p>${list(unjudged.map(foundText), "faint")}`;
+  const judged = html`<h2>floors</h2><p>${text}</p>${list(missed.map(foundText), "warn")}${others}`;
   if (parts.length + floors.length === 0) return raw("");
   return html`<section class="summary" aria-label="Summary">${parts}${floors.length === 0 ? raw("") : judged}</section>`;
 }

@@ -2,7 +2,7 @@
 // floors, reached or not, then the sentences, then each suite's table.
 
 import { count } from "../../control/cli/table.js";
-import { environmentRows, figure, ratioText, remarks, summaryOrder } from "./figures.js";
+import { environmentRows, figure, floorCells, ratioText, remarks, summaryOrder, verdictOf } from "./figures.js";
 import { list, table } from "./markdown-blocks.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
 import { short } from "./short.js";
@@ -30,16 +30,15 @@ export function toMarkdown(report: Report): string {
 
 function floors({ suites }: Report): string[] {
   const rows = summaryOrder(suites).flatMap(({ name, floors }) =>
-    floors.map(({ statement, actual, holds }) => [
-      holds ? "reached" : "**missed**",
-      name,
-      statement,
-      actual === undefined ? "could not be measured" : figure(actual),
-    ]),
+    floors.map((floor) => {
+      const verdict = verdictOf(floor);
+      return [verdict === "missed" ? "**missed**" : verdict, name, floor.statement, ...floorCells(floor)];
+    }),
   );
+  const head = ["", "suite", "floor", "is", "in C", ""];
   return rows.length === 0
     ? []
-    : ["## Floors", "What the project states of itself.", table([["", "suite", "floor", "is"], ...rows], new Set([3]))];
+    : ["## Floors", "What the project states of itself.", table([head, ...rows], new Set([3, 4]))];
 }
 
 function sentences({ name, headlines, failed }: SuiteReport): string[] {

@@ -7,8 +7,8 @@
 import type { XStatic } from "typebox/schema";
 
 export const REPORT_KIND = "vxlane bench report";
-/** 1 was a document without a schema. */
-export const REPORT_VERSION = 2;
+/** 1 was a document without a schema; in 2 every floor was judged, and none had the same in C beside it. */
+export const REPORT_VERSION = 3;
 
 const text = (description: string) => ({ type: "string", description }) as const;
 const number = (description: string) => ({ type: "number", description }) as const;
@@ -134,9 +134,11 @@ const Floor = map(
   {
     statement: text("that the project makes"),
     actual: number("figure; absent: it could not be measured"),
-    holds: flag("whether it does"),
+    inC: number("what the same in C got in the same run"),
+    holds: flag("whether it does; absent: it is not judged"),
+    unjudged: text("why it is not judged"),
   },
-  ["statement", "holds"],
+  ["statement"],
 );
 
 const Suite = map(
@@ -180,3 +182,4 @@ export type SuiteReport = XStatic<typeof Suite>;
 export type MeasureReport = XStatic<typeof Measure>;
 export type Row = XStatic<typeof Row>;
 export type Fact = XStatic<typeof Fact>;
+export type Floor = XStatic<typeof Floor>;

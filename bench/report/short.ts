@@ -1,7 +1,7 @@
 // The few figures that a reader asks for first: how much goes through a tunnel end to end, how late, and at what price, a
 // column for each contender. bench/RESULTS.md begins with them, and the README quotes them.
 
-import { figure, floorsText, foundText, ratioText } from "./figures.js";
+import { figure, foundText, judgedFloors, ratioText, UNJUDGED } from "./figures.js";
 import { list, table } from "./markdown-blocks.js";
 import type { Report, Row } from "./schema.js";
 
@@ -23,12 +23,13 @@ const CONTENDERS = ["veth", "kernel", "bridge+kernel", "ovs", "vxlane udp", "vxl
 export function short(report: Report): string[] {
   const { environment, suites } = report;
   const floors = suites.flatMap((suite) => suite.floors);
-  const missed = floors.filter(({ holds }) => !holds).map(foundText);
+  const { missed, unjudged, text } = judgedFloors(floors);
   return [
     `${environment.cpu}, ${environment.cores} cores; Linux ${environment.kernel}; Node.js ${environment.node}; ${environment.date.slice(0, 10)}, vxlane ${environment.commit}.`,
     ...glance(report),
     ...list(suites.filter(({ name }) => name === "dataplane").flatMap(({ headlines }) => headlines)),
-    ...(floors.length === 0 ? [] : [floorsText(floors), ...list(missed)]),
+    ...(floors.length === 0 ? [] : [text, ...list(missed.map(foundText))]),
+    ...(unjudged.length === 0 ? [] : [UNJUDGED, ...list(unjudged.map(foundText))]),
   ];
 }
 

@@ -1,6 +1,6 @@
 // The tables of the HTML report.
 
-import { doubts, facts, figure, ratioText } from "./figures.js";
+import { doubts, facts, figure, floorCells, ratioText, verdictOf } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import type { MeasureReport, Row, SuiteReport } from "./schema.js";
 
@@ -62,13 +62,14 @@ function spreadCells({ median, min, max }: NonNullable<Row["value"]>): Markup {
 
 export function floorTable(floors: SuiteReport["floors"]): Markup {
   if (floors.length === 0) return raw("");
-  const rows = floors.map(
-    ({ statement, actual, holds }) =>
-      html`<tr><td class="${holds ? "" : "warn"}">${holds ? "holds" : "missed"}</td><td>${statement}</td><td class="n">${actual === undefined ? "could not be measured" : figure(actual)}</td></tr>
-`,
-  );
+  const rows = floors.map((floor) => {
+    const [is, inC, why] = floorCells(floor);
+    const verdict = verdictOf(floor);
+    return html`<tr><td class="${verdict === "missed" ? "warn" : ""}">${verdict}</td><td>${floor.statement}</td><td class="n">${is}</td><td class="n">${inC}</td><td>${why}</td></tr>
+`;
+  });
   return html`<h3>Floors</h3>
 <p class="faint">What the project states of itself.</p>
-<table class="floors"><thead><tr><th scope="col"></th><th scope="col">statement</th><th scope="col" class="n">is</th></tr></thead><tbody>${rows}</tbody></table>
+<table class="floors"><thead><tr><th scope="col"></th><th scope="col">statement</th><th scope="col" class="n">is</th><th scope="col" class="n">in C</th><th scope="col"></th></tr></thead><tbody>${rows}</tbody></table>
 `;
 }

@@ -1,5 +1,6 @@
 // The same loops in C, compiled on the spot. That of a udp worker (loop.c) shows how much of a sleeping vxlane's latency is
-// sleeping, and how many frames its system calls carry. That of an xdp worker (xdp-loop.c) shows what AF_XDP forwards in this kernel.
+// sleeping, and what its system calls carry; that of a tap worker (tap-loop.c) what tunnel GSO carries. That of an xdp worker
+// (xdp-loop.c) shows what AF_XDP forwards in this kernel.
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -20,6 +21,7 @@ import {
   VXLAN_PORT,
 } from "./hosts.js";
 import { type Parties, pinned } from "./pinning.js";
+import { TAP_LOOP } from "./tap-loop.js";
 
 /** tsc does not copy them: they stay where the repository has them. */
 const FOLDERS = [".", "../../../../bench/suites/path"];
@@ -32,10 +34,18 @@ export interface Loop {
   ended(): string | undefined;
 }
 
+/** Whose loop: that of a udp or of a tap worker. */
+export type LoopKind = "udp" | "tap";
+
 /** Starts it in host `side`. @throws with the words of gcc or of the program */
-export async function startLoop(run: Run, host: Host, side: "a" | "b", tap: string): Promise<Loop> {
-  const ways = side === "a" ? [UNDERLAY.a, UNDERLAY.b] : [UNDERLAY.b, UNDERLAY.a];
-  const loop = await start(run, host, "loop", [tap, ...ways, `${VXLAN_PORT}`, `${VNI}`]);
+export async function startLoop(run: Run, host: Host, side: "a" | "b", tap: string, kind: LoopKind): Promise<Loop> {
+  const [local, remote] = side === "a" ? [UNDERLAY.a, UNDERLAY.b] : [UNDERLAY.b, UNDERLAY.a];
+  const args = [tap, local, remote, `${VXLAN_PORT}`, `${VNI}`];
+  const underlay = [process.execPath, TAP_LOOP, UNDERLAY_DEVICE, local, `${VXLAN_PORT}`];
+  const loop =
+    kind === "udp"
+      ? await start(run, host, "loop", [...args, `${OVERLAY_MTU}`])
+      : await start(run, host, "tap-loop", args, { before: underlay });
   await ip("-n", host.namespace, "link", "set", tap, "mtu", String(OVERLAY_MTU), "up");
   return loop;
 }
@@ -48,7 +58,13 @@ export async function startXdpLoop(run: Run, host: Host, isTunnel: boolean, part
     const macs = [mac, NOBODYS_MAC].map((text) => text.replaceAll(":", ""));
     args.push(UNDERLAY.a, UNDERLAY.b, `${VXLAN_PORT}`, `${VNI}`, ...macs);
   }
-  return start(run, host, "xdp-loop", args, parties);
+  return start(run, host, "xdp-loop", args, { parties });
+}
+
+interface Start {
+  readonly parties?: Parties;
+  /** A command line that starts another one. */
+  readonly before?: readonly string[];
 }
 
 async function start(
@@ -56,7 +72,7 @@ async function start(
   { namespace }: Host,
   name: string,
   args: readonly string[],
-  parties?: Parties,
+  { parties, before = [] }: Start = {},
 ): Promise<Loop> {
   const candidates = FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}/${name}.c`, import.meta.url)));
   const source = candidates.find((path) => existsSync(path));
@@ -66,7 +82,8 @@ async function start(
   const program = join(folder, name);
   await command("gcc", ["-O2", "-march=native", "-std=gnu11", "-Wall", "-o", program, source], COMPILE_MS, run.signal);
 
-  const [file = program, ...rest] = pinned("tunnel", program, args, parties);
+  const [first = program, ...others] = [...before, program, ...args];
+  const [file = first, ...rest] = pinned("tunnel", first, others, parties);
   const child = spawnIn(run, namespace, file, rest, ["ignore", "pipe", "pipe"]);
   let complaint = "";
   child.stderr?.on("data", (text: Buffer) => {

@@ -7,7 +7,7 @@
 import type { Daemon } from "../../daemon.js";
 import type { Run } from "../../suite.js";
 import { bridge } from "./bridge.js";
-import { startLoop } from "./c-loop.js";
+import { type LoopKind, startLoop } from "./c-loop.js";
 import {
   container,
   describe,
@@ -96,38 +96,27 @@ const ovs: Contender = {
   },
 };
 
-export const C_LOOP = "C loop";
-const C_LOOPS = "C loop both ends";
+/** The loops of drivers in C. */
+const C_LOOPS: Readonly<Record<LoopKind, string>> = { udp: "C loop", tap: "C tap loop" };
 
-const cLoop: Contender = {
-  name: C_LOOP,
-  endToEnd: true,
-  tests: ["rtt", "frames-64-out"],
-  fullOnly: true,
-  programs: ["gcc", "ethtool"],
-  build: async (run, label) => {
-    const { a, b } = await twoHosts(run, label);
-    const { pid, ended } = await startLoop(run, a, "a", TAP);
-    await finishAsOnAWire(run, b);
-    const way = await introduce(await openEnd(a, TAP, OVERLAY.a), await kernelEnd(b));
-    return { ...way, tunnel: pid, broken: ended };
-  },
-};
-
-const cLoops: Contender = {
-  name: C_LOOPS,
-  endToEnd: true,
-  tests: ["frames-64-out"],
-  fullOnly: true,
-  programs: ["gcc"],
-  build: async (run, label) => {
-    const { a, b } = await twoHosts(run, label);
-    const [loop, other] = [await startLoop(run, a, "a", TAP), await startLoop(run, b, "b", TAP)];
-    const theirs = { ...(await openEnd(b, TAP, OVERLAY.b)), joins: true };
-    const way = await introduce(await openEnd(a, TAP, OVERLAY.a), theirs);
-    return { ...way, tunnel: loop.pid, broken: () => loop.ended() ?? other.ended() };
-  },
-};
+function cLoop(kind: LoopKind, name: string, tests: readonly TestId[], bothEnds = false): Contender {
+  return {
+    name,
+    endToEnd: true,
+    tests,
+    fullOnly: true,
+    programs: ["gcc"],
+    build: async (run, label) => {
+      const { a, b } = await twoHosts(run, label);
+      const loop = await startLoop(run, a, "a", TAP, kind);
+      const ours = await openEnd(a, TAP, OVERLAY.a);
+      if (!bothEnds) return { ...(await introduce(ours, await kernelEnd(b))), tunnel: loop.pid, broken: loop.ended };
+      const other = await startLoop(run, b, "b", TAP, kind);
+      const way = await introduce(ours, { ...(await openEnd(b, TAP, OVERLAY.b)), joins: true });
+      return { ...way, tunnel: loop.pid, broken: () => loop.ended() ?? other.ended() };
+    },
+  };
+}
 
 interface Variant {
   readonly suffix?: string;
@@ -169,7 +158,8 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
   };
 }
 
-const HEADLINE_TESTS: readonly TestId[] = ["tcp-1-out", "tcp-1-in", "frames-64-out"];
+const TCP_TESTS: readonly TestId[] = ["tcp-1-out", "tcp-1-in"];
+const HEADLINE_TESTS: readonly TestId[] = [...TCP_TESTS, "frames-64-out"];
 /** With the frames that half load is half of. */
 const LATENCY_TESTS: readonly TestId[] = ["frames-64-out", "rtt", "rtt-load"];
 
@@ -191,8 +181,10 @@ export const END_TO_END: readonly Contender[] = [
   kernel,
   bridgeKernel,
   ovs,
-  cLoop,
-  cLoops,
+  cLoop("udp", C_LOOPS.udp, [...HEADLINE_TESTS, "rtt"]),
+  cLoop("udp", `${C_LOOPS.udp} both ends`, HEADLINE_TESTS, true),
+  cLoop("tap", C_LOOPS.tap, TCP_TESTS),
+  cLoop("tap", `${C_LOOPS.tap} both ends`, TCP_TESTS, true),
   ...variants("udp"),
   vxlane("udp", offloadsOff),
   ...variants("tap"),
@@ -200,7 +192,7 @@ export const END_TO_END: readonly Contender[] = [
   vxlane("xdp", { suffix: "tap port", port: "tap", tests: HEADLINE_TESTS, fullOnly: true }),
 ];
 
-/** For contenders who lose what a veth leaves unfinished: the sender finishes checksums and cuts segments itself. */
+/** For ovs, which loses what a veth leaves unfinished: the sender finishes checksums and cuts segments itself. */
 async function finishAsOnAWire(run: Run, host: Host): Promise<void> {
   await inside(run, host, "ethtool", ["-K", UNDERLAY_DEVICE, "tx", "off"]);
 }

@@ -122,6 +122,48 @@ describe("judge", () => {
   });
 });
 
+describe("judge, in a run that could not tell", () => {
+  /** Twice the baseline is wanted; the ceiling allows `most` times. */
+  function forwarding(most: number): Measure {
+    const measure = new Measure({ ...OPTIONS, unit: "M/s", better: "higher", baseline: "bridge" });
+    for (const [round, bridge] of [1, 10, 1].entries()) {
+      measure.add("bridge", round, bridge);
+      measure.add("wasm", round, 1.9 * bridge);
+      measure.add("C", round, 1.95 * bridge);
+      measure.ceiling(round, most * bridge);
+    }
+    return measure;
+  }
+  const wanted = { contender: "wasm", of: "ratio", relation: "at least", limit: 2 } as const;
+
+  test("a ceiling below the limit judges nobody, and says what it allows", () => {
+    const measure = forwarding(1.9964);
+    expect(measure.ceilingRatio()?.median).toBeCloseTo(1.9964);
+    const judgement = judge({ ...wanted, measure, isBelowCeiling: true });
+    expect(judgement).toMatchObject({ holds: undefined, unjudged: "the generator's ceiling allows 1.996" });
+    expect(judgement.actual).toBeCloseTo(1.9);
+  });
+
+  test("one that would have allowed it excuses nobody; nor does one that binds only some", () => {
+    const judged = { holds: false, unjudged: undefined };
+    expect(judge({ ...wanted, measure: forwarding(2), isBelowCeiling: true })).toMatchObject(judged);
+    expect(judge({ ...wanted, measure: forwarding(1.99) })).toMatchObject(judged);
+  });
+
+  test("nor is excused what could not be measured", () => {
+    const measure = forwarding(1.5);
+    const judgement = judge({ ...wanted, contender: "absent", measure, isBelowCeiling: true });
+    expect(judgement).toMatchObject({ actual: undefined, holds: false, unjudged: undefined });
+  });
+
+  test("the same in C stands beside it", () => {
+    const measure = forwarding(3);
+    expect(judge({ ...wanted, measure, inC: "C" }).inC).toBeCloseTo(1.95);
+    expect(judge({ ...wanted, measure, inC: "absent" }).inC).toBeUndefined();
+    expect(judge({ ...wanted, measure, of: "value", inC: "C" }).inC).toBeCloseTo(1.95);
+  });
+});
+
 describe("Run", () => {
   test("takes away what it made, newest first, whatever fails", async () => {
     const order: string[] = [];

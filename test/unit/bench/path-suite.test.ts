@@ -54,9 +54,43 @@ describe("floors", () => {
     for (const { measures } of TESTS) for (const options of measures) run.measure(options);
     promise(run, NAMES);
     expect(run.floors.length).toBeGreaterThan(20);
-    for (const { contender, to } of run.floors) {
+    for (const { contender, to, inC = contender } of run.floors) {
       expect(NAMES).toContain(contender);
       expect(NAMES).toContain(to);
+      expect(NAMES).toContain(inC);
+    }
+  });
+
+  test("of TCP stand beside the same loop in C, which takes part", () => {
+    const run = newRun();
+    for (const { measures } of TESTS) for (const options of measures) run.measure(options);
+    promise(run, NAMES);
+    const ofTcp = run.floors.filter(({ measure }) => measure.options.id.startsWith("tcp-1-"));
+    expect(new Map(ofTcp.map(({ contender, inC }) => [contender, inC]))).toEqual(
+      new Map([
+        ["vxlane tap", "C tap loop"],
+        ["vxlane udp", "C loop"],
+        ["vxlane tap both ends", "C tap loop both ends"],
+        ["vxlane udp both ends", "C loop both ends"],
+      ]),
+    );
+    for (const { inC } of ofTcp) {
+      const loop = END_TO_END.find(({ name }) => name === inC);
+      expect(loop?.tests).toEqual(expect.arrayContaining(["tcp-1-out", "tcp-1-in"]));
+      expect(loop?.fullOnly).toBe(true);
+    }
+  });
+
+  test("of what trafgen sends are not judged where its ceiling is too low; the flood judges the same", () => {
+    const run = newRun();
+    for (const { measures } of TESTS) for (const options of measures) run.measure(options);
+    promise(run, NAMES);
+    const below = run.floors.filter(({ isBelowCeiling }) => isBelowCeiling);
+    expect(new Set(below.map(({ measure }) => measure.options.id))).toEqual(new Set(["encap-64", "decap-64"]));
+    for (const { measure, contender, to, limit } of below) {
+      const id = `${measure.options.id}-flood`;
+      const flooded = run.floors.filter((floor) => floor.measure.options.id === id && !floor.isBelowCeiling);
+      expect(flooded).toContainEqual(expect.objectContaining({ contender, to, limit }));
     }
   });
 
@@ -76,6 +110,7 @@ test("sentences sum up what was measured, and only that", () => {
     ["kernel", 16, 1],
     ["vxlane tap", 12, 1.5],
     ["C loop", 20, 2],
+    ["C tap loop", 14, 1.2],
   ] as const) {
     find("tcp-1-out")?.add(contender, 0, rate);
     find("tcp-1-out-cpu")?.add(contender, 0, cpu);
@@ -87,8 +122,8 @@ test("sentences sum up what was measured, and only that", () => {
   sumUp(run, [{ name: "kernel" }, { name: "vxlane udp" }, { name: "vxlane tap" }]);
   expect(run.headlines).toEqual([
     "round trip, vxlane udp: p50 50 us, p99 90 us; the kernel's: p50 32 us, p99 64 us; the same loop in C: p50 40 us, p99 80 us",
-    "one TCP flow out, vxlane tap: 12.0 Gbit/s, 0.75 of the kernel's; 1.5 times its CPU",
-    "round trip, vxlane tap: p50 24 us, p99 48 us; the kernel's: p50 32 us, p99 64 us",
+    "one TCP flow out, vxlane tap: 12.0 Gbit/s, 0.75 of the kernel's; 1.5 times its CPU; the same loop in C: 0.88",
+    "round trip, vxlane tap: p50 24 us, p99 48 us; the kernel's: p50 32 us, p99 64 us; the same loop in C: p50 28 us, p99 56 us",
   ]);
 });
 

@@ -82,8 +82,8 @@ describe("a file that is no report", () => {
   test.each<[string, unknown, string]>([
     ["nothing", null, "f is no report of vxlane bench"],
     ["something else", { kind: "a cake" }, "f is no report of vxlane bench"],
-    ["the version before", { schema: 1, scenarios: [] }, "f: version: 1 is not 2"],
-    ["a version to come", { ...report, version: 3 }, "f: version: 3 is not 2"],
+    ["the version before", { schema: 1, scenarios: [] }, "f: version: 1 is not 3"],
+    ["a version to come", { ...report, version: 4 }, "f: version: 4 is not 3"],
     ["without suites", { ...report, suites: undefined }, "f: suites"],
     ["with a key too many", { ...report, colour: "red" }, "f: the document"],
   ])("%s", (_, document, message) => {
@@ -145,7 +145,7 @@ describe("forms", () => {
     expect(text).toMatch(/vxlane udp .*300 frames sent = 294 received \+ 6 lost; noisy/);
     expect(text).toMatch(/\(generator's ceiling\) +17\.5/);
     expect(text).toMatch(/\(generator's ceiling\) +absent: nothing generates here/);
-    expect(text).toContain("MISSED  without a plot: vxlane udp at most 0.5 ms: is 1.00");
+    expect(text).toContain("MISSED      without a plot: vxlane udp at most 0.5 ms: is 1.00");
   });
 
   test("HTML: sentences, a drawing for each chart, every row, nothing from elsewhere", async () => {

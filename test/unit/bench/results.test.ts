@@ -5,10 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { combine, reportAgain } from "../../../bench/report/again.js";
+import { toHtml } from "../../../bench/report/html.js";
 import { toMarkdown } from "../../../bench/report/markdown.js";
 import { quote, shortPart } from "../../../bench/report/quote.js";
 import { readReport } from "../../../bench/report/read.js";
 import type { Report } from "../../../bench/report/schema.js";
+import { toText } from "../../../bench/report/text.js";
 import { addAll, everything, NO_OVS, newRun, reportOf } from "./made.js";
 
 function folder(): string {
@@ -28,9 +30,11 @@ function path(): Report {
   out.absent("ovs", NO_OVS);
   const flows = run.measure({ id: "tcp-8-out", title: "TCP, 8 flows", ...options });
   addAll(flows, "kernel", [17]);
-  for (const limit of [0.4, 0.6]) {
-    run.floor({ measure: out, contender: "vxlane udp", of: "ratio", relation: "at least", limit });
-  }
+  addAll(out, "C loop", [8.8, 8.8, 8.8]);
+  for (const round of [0, 1, 2]) out.ceiling(round, 16);
+  const floor = { measure: out, contender: "vxlane udp", of: "ratio", relation: "at least" } as const;
+  for (const limit of [0.4, 0.6]) run.floor({ ...floor, limit, inC: "C loop" });
+  run.floor({ ...floor, limit: 1.1, isBelowCeiling: true });
   run.headline("one TCP flow out: 8 Gbit/s");
   return reportOf(run, {}, "path");
 }
@@ -50,14 +54,28 @@ describe("Markdown", () => {
     expect(text).toContain("| TCP out, Gbit/s | 16.0 | absent | 8.00 (0.500) |");
     expect(text.join()).not.toContain("8 flows");
     expect(text).toContain("1 of 2 floors that the project states hold; these do not:");
-    expect(text).toContain("- TCP out: vxlane udp at least 0.6 x kernel: is 0.500");
+    expect(text).toContain("- TCP out: vxlane udp at least 0.6 x kernel: is 0.500; the same loop in C: 0.550");
+    expect(text.slice(text.indexOf("Not judged in this run:"))).toContain(
+      "- TCP out: vxlane udp at least 1.1 x kernel: is 0.500; not judged: the generator's ceiling allows 1",
+    );
+  });
+
+  test("the other forms say the same of floors", async () => {
+    const [missed, unjudged] = ["is 0.500; the same loop in C: 0.550", "not judged: the generator's ceiling allows 1"];
+    const lines = toText(path()).split("\n");
+    expect(lines).toContain(`MISSED      TCP out: vxlane udp at least 0.6 x kernel: ${missed}`);
+    expect(lines).toContain(`not judged  TCP out: vxlane udp at least 1.1 x kernel: is 0.500; ${unjudged}`);
+    const page = await toHtml(path());
+    expect(page).toContain(`<li>TCP out: vxlane udp at least 0.6 x kernel: ${missed}</li>`);
+    expect(page).toMatch(/<td class="">not judged<\/td>.*<td>the generator&#39;s ceiling allows 1<\/td>/);
   });
 
   test("floors first, reached or missed, then the sentences, then every figure", () => {
     const page = toMarkdown(path());
     const places = [
       "| reached | path | TCP out: vxlane udp at least 0.4 x kernel | 0.500 |",
-      "| **missed** | path | TCP out: vxlane udp at least 0.6 x kernel | 0.500 |",
+      "| **missed** | path | TCP out: vxlane udp at least 0.6 x kernel | 0.500 | 0.550 |  |",
+      "| not judged | path | TCP out: vxlane udp at least 1.1 x kernel | 0.500 |  | the generator's ceiling allows 1 |",
       "- one TCP flow out: 8 Gbit/s",
       "| TCP out `tcp-1-out` | kernel | 16.0 |",
       "## Environment",
