@@ -36,8 +36,12 @@ export function completeChecksum(input: Descriptor): void {
 export function checksumOffset(inner: u64): u32 {
   const protocol = innerProtocol(inner);
   const len = innerL4Len(inner);
-  if (protocol === PROTOCOL_TCP && len >= TCP_LEN) return <u32>TCP_CHECKSUM;
-  return protocol === PROTOCOL_UDP && len >= UDP_LEN ? <u32>UDP_CHECKSUM : 0;
+  const isTcp = protocol === PROTOCOL_TCP;
+  const isUdp = protocol === PROTOCOL_UDP;
+  // Without a branch: which of them it is changes from frame to frame.
+  const offset = select<u32>(<u32>TCP_CHECKSUM, <u32>UDP_CHECKSUM, isTcp);
+  const headerLen = select<u32>(TCP_LEN, UDP_LEN, isTcp);
+  return select<u32>(offset, 0, <bool>((<u32>isTcp | <u32>isUdp) & <u32>(len >= headerLen)));
 }
 
 /** Sum of the pseudo-header, not folded. RFC 9293 section 3.1, RFC 8200 section 8.1. */

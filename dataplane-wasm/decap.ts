@@ -52,7 +52,7 @@ import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
 import { accessCheck, sourceVtep } from "./tables/access";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { ECN_FIELD } from "./wire/ecn";
-import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
+import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, macIsNoSource, sourceMac } from "./wire/ethernet";
 import { INNER_TAGGED, innerFlags, innerKind, innerL3, L3_NONE, parseInner } from "./wire/inner";
 import { PROTOCOL_TCP } from "./wire/transport";
 import { VXLAN_FLAG_I, VXLAN_FLAGS, VXLAN_LEN, vxlanVni } from "./wire/vxlan";
@@ -80,7 +80,8 @@ export function decapBatch(worker: u32, count: u32): u32 {
     }
     const input = inputAt(worker, next);
     if (input.verdict === VERDICT_NONE && tunnelHeaderWhole(input)) {
-      if (vtep === 0 || input.outerAddressHigh !== addressHigh || input.outerAddressLow !== addressLow) {
+      const differs = (input.outerAddressHigh ^ addressHigh) | (input.outerAddressLow ^ addressLow);
+      if ((differs | <u64>(vtep === 0)) !== 0) {
         vtep = sourceVtep(worker, changetype<usize>(input) + DESC_OUTER_ADDRESS);
         addressLow = input.outerAddressLow;
         addressHigh = input.outerAddressHigh;
@@ -90,7 +91,9 @@ export function decapBatch(worker: u32, count: u32): u32 {
       const network = networkOf(input, vtep);
       if (network !== 0) {
         input.network = <u16>network;
-        if (network !== allowedIn && inline.always(accessCheck(worker, network, vtep))) allowedIn = network;
+        if (network !== allowedIn) {
+          if (inline.always(accessCheck(worker, network, vtep))) allowedIn = network;
+        }
         if (network === allowedIn) outputs = inline.always(decapFrame(worker, next, input, outputs, network, vtep));
         else dropInput(input, Drop.DecapVtepNotInNetwork);
       }
@@ -184,7 +187,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   if (isSuper(input)) noteSegments(input, superProtocol(input), superSize(input), 0);
   else if (len > mtu + ETH_LEN) noteSegments(input, PROTOCOL_TCP, 0, mtu);
   const source = sourceMac(frame);
-  if (source === 0 || macIsMulticast(source)) {
+  if (macIsNoSource(source)) {
     dropInput(input, Drop.DecapSourceMacInvalid);
     return outputs;
   }
@@ -203,13 +206,17 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   const inner = inline.always(parseInner(frame, len));
   input.inner = inner;
   // Not-ECT outside leaves every inner field as it is.
-  if (<u32>input.outerTos & ECN_FIELD && !applyEcn(worker, input, frame, inner)) {
-    dropInput(input, Drop.DecapEcn);
-    return outputs;
+  if (<u32>input.outerTos & ECN_FIELD) {
+    if (!applyEcn(worker, input, frame, inner)) {
+      dropInput(input, Drop.DecapEcn);
+      return outputs;
+    }
   }
-  if (innerFlags(inner) & INNER_TAGGED && load<u32>(net, NETWORK_FLAGS) & NETWORK_FLAG_DROP_VLAN) {
-    dropInput(input, Drop.DecapInnerVlan);
-    return outputs;
+  if (innerFlags(inner) & INNER_TAGGED) {
+    if (load<u32>(net, NETWORK_FLAGS) & NETWORK_FLAG_DROP_VLAN) {
+      dropInput(input, Drop.DecapInnerVlan);
+      return outputs;
+    }
   }
   if (innerKind(inner) !== L3_NONE) inline.always(noteChecksum(input, frame, len, inner, mtu));
   // What we cannot see through (too many tags) may still come with a word of its sender.
@@ -243,7 +250,7 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
   let virtio: u64 = 0;
   let tail: u64 = 0;
   // A finished frame that fits needs no word to its receiver.
-  if (<u32>input.flags & DESC_FLAG_UNFINISHED || len > portMtu + ETH_LEN) {
+  if ((<u32>input.flags & DESC_FLAG_UNFINISHED) | <u32>(len > portMtu + ETH_LEN)) {
     virtio = portVirtio(input, portMtu);
     tail = portVirtioTail(input);
     if (virtio === VIRTIO_TOO_BIG) {
@@ -258,10 +265,13 @@ function decapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32, ne
 
 /** Marks an unfinished inner checksum; gives up the finished one of a packet that has to be cut for the ports. */
 function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu: u32): void {
-  const unfinished = <u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM || inline.always(checksumUnfinished(frame, inner));
-  if (unfinished || (len > mtu + innerL3(inner) && unfinishChecksum(frame, inner))) {
-    input.flags |= <u16>DESC_FLAG_UNFINISHED;
+  if (!(<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM)) {
+    if (!inline.always(checksumUnfinished(frame, inner))) {
+      if (len <= mtu + innerL3(inner)) return;
+      if (!unfinishChecksum(frame, inner)) return;
+    }
   }
+  input.flags |= <u16>DESC_FLAG_UNFINISHED;
 }
 
 /** Split horizon: what came from a VTEP is flooded to ports only. */

@@ -54,7 +54,7 @@ import { attachmentPtr, networkPtr } from "./tables/records";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
 import { sendTunnel, tunnelTakes } from "./tunnel";
 import { sumBytes } from "./wire/checksum";
-import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, sourceMac } from "./wire/ethernet";
+import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, macIsNoSource, sourceMac } from "./wire/ethernet";
 import { INNER_TAGGED, innerEcn, innerFlags, innerL3, parseInner } from "./wire/inner";
 
 const NETWORK_KEY_SHIFT: u64 = 48;
@@ -124,16 +124,18 @@ function encapFrame(worker: u32, index: u32, input: Descriptor, outputs: u32): u
     return outputs;
   }
   const source = sourceMac(frame);
-  if (source === 0 || macIsMulticast(source)) {
+  if (macIsNoSource(source)) {
     dropInput(input, Drop.EncapSourceMacInvalid);
     return outputs;
   }
   const inner = inline.always(parseInner(frame, len));
   const netFlags = load<u32>(net, NETWORK_FLAGS);
   input.inner = inner;
-  if (innerFlags(inner) & INNER_TAGGED && netFlags & NETWORK_FLAG_DROP_VLAN) {
-    dropInput(input, Drop.EncapInnerVlan);
-    return outputs;
+  if (innerFlags(inner) & INNER_TAGGED) {
+    if (netFlags & NETWORK_FLAG_DROP_VLAN) {
+      dropInput(input, Drop.EncapInnerVlan);
+      return outputs;
+    }
   }
   const networkBits = (<u64>network) << NETWORK_KEY_SHIFT;
   if (netFlags & NETWORK_FLAG_LEARNING) {

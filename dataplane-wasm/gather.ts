@@ -47,9 +47,13 @@ export function encapGather(worker: u32, outputs: u32): void {
     const newest = <u32>load<u16>(slot);
     if (newest !== 0) {
       const head = outputAt(worker, newest - 1);
-      if (output.target === head.target && output.outerPort === head.outerPort && append(worker, head, output, n)) {
-        chained++;
-        continue;
+      if (output.target === head.target) {
+        if (output.outerPort === head.outerPort) {
+          if (append(worker, head, output, n)) {
+            chained++;
+            continue;
+          }
+        }
       }
     }
     open(output, n);
@@ -75,9 +79,15 @@ function append(worker: u32, head: Descriptor, output: Descriptor, index: u32): 
   const datagrams = <u32>load<u16>(at, DESC_DATAGRAMS);
   const total = datagrams + output.segments;
   // Another size may only be that of one last, shorter datagram; and behind a shorter one comes nothing.
-  if (sizeOf(output) !== size && (output.segments !== 1 || bytes > size)) return false;
-  if (before !== datagrams * size || total > TRAIN_DATAGRAMS_MAX || before + bytes > TRAIN_BYTES_MAX) return false;
-  if (outerField(output) !== outerField(head) || (output.virtio0 | head.virtio0) !== 0) return false;
+  if (sizeOf(output) !== size) {
+    if (output.segments !== 1) return false;
+    if (bytes > size) return false;
+  }
+  if (before !== datagrams * size) return false;
+  if (total > TRAIN_DATAGRAMS_MAX) return false;
+  if (before + bytes > TRAIN_BYTES_MAX) return false;
+  if (outerField(output) !== outerField(head)) return false;
+  if ((output.virtio0 | head.virtio0) !== 0) return false;
   outputAt(worker, load<u16>(at, DESC_CHAIN_TAIL)).chain = <u16>(index + 1);
   output.flags = <u16>DESC_FLAG_CHAINED;
   store<u16>(at, <u16>index, DESC_CHAIN_TAIL);
@@ -111,7 +121,8 @@ function seal(worker: u32, outputs: u32): void {
   let piece = workerContext(worker) + WORKER_PIECES;
   for (let n: u32 = 0; n < outputs; n++) {
     const head = outputAt(worker, n);
-    if (head.chain === 0 || head.flags & DESC_FLAG_CHAINED) continue;
+    if (head.chain === 0) continue;
+    if (head.flags & DESC_FLAG_CHAINED) continue;
     const first = piece + PIECE_SIZE; // the slot in front is the driver's
     const size = sizeOf(head);
     piece = first;

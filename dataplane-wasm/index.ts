@@ -1,4 +1,9 @@
 // What the module offers to control and to the workers; control/dataplane.ts has the contracts.
+//
+// What every frame passes is written with V8 in mind, which compiles what it is given. It makes a number of `a && b` and tests that
+// again, so on the way of every frame conditions are `if`s in each other, or bits that are put together where the frame decides
+// which is true. It checks for interrupts at every turn of a loop, and it has 15 registers for everything that is alive in a
+// function, so loops over many equal things are functions of their own.
 
 import { checkDescriptor, inputAt } from "./descriptor";
 import { flowHashOf, outerSrcPortOf } from "./flow";

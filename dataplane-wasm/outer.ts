@@ -22,7 +22,7 @@ const TEMPLATE_IPV4_CHECKSUM: usize = VTEP_OUTER_SIZE - UDP_LEN - IPV4_LEN + IPV
 
 /** True if frames to this VTEP carry an outer UDP checksum: always over IPv6, else as configured. */
 export function wantsChecksum(record: usize): bool {
-  return (load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) !== 0 || load<u32>(SYSTEM_OUTER_CHECKSUM) !== 0;
+  return ((load<u32>(record, VTEP_FLAGS) & VTEP_FLAG_IPV6) | load<u32>(SYSTEM_OUTER_CHECKSUM)) !== 0;
 }
 
 /**

@@ -55,7 +55,9 @@ export function encapSettle(worker: u32, outputs: u32): void {
     const underlay = output.targetKind === FDB_KIND_VTEP;
     if (output.drop === SEND_OK) input.result |= <u8>(underlay ? RESULT_UNDERLAY : RESULT_PORT);
     else encapFailed(input, output, underlay);
-    if (underlay && counting) inline.always(countVtepEncap(worker, output, input));
+    if (underlay) {
+      if (counting) inline.always(countVtepEncap(worker, output, input));
+    }
   }
   if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) encapCount(worker);
 }

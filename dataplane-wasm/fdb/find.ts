@@ -39,7 +39,8 @@ function findAgain(key: u64, h: u64): u64 {
 /** The value in a slot if it is the key's, else FDB_NONE. */
 function provenValue(slot: usize, key: u64, h: u64): u64 {
   const value = atomic.load<u64>(slot, FDB_BUCKET_VALUES);
-  if ((<u32>value & 0xff) !== fdbTag(h) || atomic.load<u64>(slot) !== key) return FDB_NONE;
+  if ((<u32>value & 0xff) !== fdbTag(h)) return FDB_NONE;
+  if (atomic.load<u64>(slot) !== key) return FDB_NONE;
   // The slot may have gone to another key of this tag and come back between the loads: seen in 1 of 10^7 lookups of a
   // MAC that shared its slot with such a one a million times a second, not seen with the value loaded again.
   return atomic.load<u64>(slot, FDB_BUCKET_VALUES) === value ? value : FDB_NONE;

@@ -68,7 +68,9 @@ export function learn(worker: u32, networkPtr: usize, network: u32, key: u64, h:
   if (slot !== NO_SLOT) {
     const value = atomic.load<u64>(slot, FDB_BUCKET_VALUES);
     // Static entries differ from what is wanted in their flag.
-    if (((value ^ wanted) & ~(FLAGS ^ STATIC)) === 0 && atomic.load<u64>(slot) === key) return LEARN_SAME;
+    if (((value ^ wanted) & ~(FLAGS ^ STATIC)) === 0) {
+      if (atomic.load<u64>(slot) === key) return LEARN_SAME;
+    }
   }
   return learnChange(worker, networkPtr, network, key, h, wanted);
 }

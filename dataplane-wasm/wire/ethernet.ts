@@ -26,6 +26,11 @@ export function sourceMac(frame: usize): u64 {
   return load<u64>(frame, ETH_SRC) & MAC_MASK;
 }
 
+/** All zeroes, or a group address. */
+export function macIsNoSource(mac: u64): bool {
+  return <bool>(<u32>(mac === 0) | (<u32>mac & 1));
+}
+
 export function macIsMulticast(mac: u64): bool {
   return (mac & MAC_MULTICAST) !== 0;
 }

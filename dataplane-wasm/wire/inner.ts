@@ -72,21 +72,23 @@ function pack(l3: u32, kind: u32, protocol: u32, flags: u32, l4: u32, l4Len: u32
 /** Reads the frame at `frame`, `len` bytes, at least 14. Nearly every frame is one of two shapes; `parseAny` reads all. */
 export function parseInner(frame: usize, len: u32): u64 {
   const start = load<u32>(frame, ETH_TYPE); // type, version and IHL
-  if ((start & PLAIN_IPV4_MASK) === PLAIN_IPV4 && len >= ETH_LEN + IPV4_LEN + PORTS_LEN) {
-    const ip = frame + ETH_LEN;
-    if (!(load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE)) {
-      const totalLen = loadBe16(ip + IPV4_TOTAL_LEN);
-      const whole = totalLen >= IPV4_LEN && ETH_LEN + totalLen <= len;
-      const l4Len = whole ? totalLen - IPV4_LEN : 0;
-      return pack(ETH_LEN, L3_IPV4, <u32>load<u8>(ip, IPV4_PROTOCOL), 0, ETH_LEN + IPV4_LEN, l4Len);
+  const ip = frame + ETH_LEN;
+  if ((start & PLAIN_IPV4_MASK) === PLAIN_IPV4) {
+    const l4 = ETH_LEN + IPV4_LEN;
+    if (len >= l4 + PORTS_LEN) {
+      if (!(load<u16>(ip, IPV4_FRAGMENT) & IPV4_FRAGMENT_MASK_WIRE)) {
+        const l4Len = loadBe16(ip + IPV4_TOTAL_LEN) - IPV4_LEN; // far too much where the total is less than the header
+        return pack(ETH_LEN, L3_IPV4, <u32>load<u8>(ip, IPV4_PROTOCOL), 0, l4, l4Len <= len - l4 ? l4Len : 0);
+      }
     }
-  } else if ((start & PLAIN_IPV6_MASK) === PLAIN_IPV6 && len >= ETH_LEN + IPV6_LEN + PORTS_LEN) {
-    const ip = frame + ETH_LEN;
-    const protocol = <u32>load<u8>(ip, IPV6_NEXT_HEADER);
-    if (hasPorts(protocol)) {
-      const l4 = ETH_LEN + IPV6_LEN;
-      const l4Len = loadBe16(ip + IPV6_PAYLOAD_LEN);
-      return pack(ETH_LEN, L3_IPV6, protocol, 0, l4, l4 + l4Len <= len ? l4Len : 0);
+  } else if ((start & PLAIN_IPV6_MASK) === PLAIN_IPV6) {
+    const l4 = ETH_LEN + IPV6_LEN;
+    if (len >= l4 + PORTS_LEN) {
+      const protocol = <u32>load<u8>(ip, IPV6_NEXT_HEADER);
+      if (hasPorts(protocol)) {
+        const l4Len = loadBe16(ip + IPV6_PAYLOAD_LEN);
+        return pack(ETH_LEN, L3_IPV6, protocol, 0, l4, l4Len <= len - l4 ? l4Len : 0);
+      }
     }
   }
   return parseAny(frame, len);
@@ -149,7 +151,7 @@ export function parseIpv6(frame: usize, len: u32, l3: u32, flags: u32): u64 {
 
 /** True if the transport ports may be read at `innerL4`. */
 export function innerHasPorts(inner: u64): bool {
-  return innerL4(inner) !== 0 && hasPorts(innerProtocol(inner));
+  return <bool>(<u32>(innerL4(inner) !== 0) & <u32>hasPorts(innerProtocol(inner)));
 }
 
 /** The ECN field of the inner packet; Not-ECT for what is not IP. RFC 3168 section 5, RFC 8200 section 7. */

@@ -38,7 +38,10 @@ export const SCTP_CHECKSUM: usize = 8;
 export const SCTP_LEN: u32 = 12;
 
 export function hasPorts(protocol: u32): bool {
-  return protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP || protocol === PROTOCOL_SCTP;
+  // Without a branch: which of them it is changes from frame to frame.
+  return <bool>(
+    (<u32>(protocol === PROTOCOL_TCP) | <u32>(protocol === PROTOCOL_UDP) | <u32>(protocol === PROTOCOL_SCTP))
+  );
 }
 
 /** Header length of the TCP segment at `p`, 0 if its offset is out of range. */
