@@ -25,6 +25,7 @@ import { Problems } from "./problems.js";
 import type { Running } from "./running.js";
 import { TapRings } from "./tap-rings.js";
 import { startTimers } from "./timers.js";
+import { TooBigReport } from "./too-big.js";
 import { useTrains } from "./trains.js";
 import { TunnelUnderlay } from "./tunnel-underlay.js";
 import { chooseUnderlay } from "./underlay-choice.js";
@@ -135,6 +136,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     { local, interface: underlayInterface, stateDir },
     { ports, underlay, problems, events, tunnel, onUnderlayMtu: (mtu) => overlay.setDefaultMtu(innerMtu(mtu, isIpv6)) },
   );
+  const tooBig = new TooBigReport(xdp, problems);
   const damping = new DampingReport(tables, problems, log);
   const onTick = () => {
     damping.tick();
@@ -143,6 +145,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     xdp.reconcile();
     ring?.tick(performance.now());
     watch.tick(performance.now());
+    tooBig.tick(performance.now());
     offloads.tick();
     if (pathMtu.tick(performance.now())) {
       tunnel?.check(listInterfaces());

@@ -13,7 +13,7 @@ import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
 import type { Offloads } from "./offloads.js";
-import { type Loss, PortLosses } from "./port-losses.js";
+import { type Loss, type PortLoss, PortLosses } from "./port-losses.js";
 import type { Workers } from "./workers.js";
 import { XdpDevice } from "./xdp-device.js";
 import type { XdpSockets } from "./xdp-sockets.js";
@@ -23,7 +23,7 @@ export type Device = Pick<
   Tap,
   "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
 > &
-  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen" | "queueCount">>;
+  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen" | "queueCount" | "readTooBig">>;
 
 /** `deleted`: by somebody else, and it could not be made again yet. */
 export type PortState = "up" | "down" | "deleted";
@@ -165,8 +165,8 @@ export class PortDevices {
     this.#losses.forget(network.id);
   }
 
-  /** Frames that the host sent to a network's ports and that found their queue full. */
-  readLost(network: Network): number {
+  /** Frames that the host sent to a network's ports and that found their queue full, or were too large for it. */
+  readLost(network: Network): PortLoss {
     const open = [...network.ports.keys()].flatMap((name) => this.#devices.get(name) ?? []);
     return this.#losses.read(network.id, open, this.#devices.size);
   }

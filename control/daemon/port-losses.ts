@@ -1,5 +1,5 @@
 // Frames that the host sent to a port and that found its queue full: the kernel drops them and counts them in the
-// interface's tx_dropped, before any worker could. The figures of an interface that goes stay with its network.
+// interface's tx_dropped, or the statistics of an xdp port's sockets, before any worker could. The figures of an interface that goes stay with its network.
 
 import { listTxDropped, SyscallError } from "../linux/index.js";
 import type { Device } from "./port-devices.js";
@@ -8,21 +8,29 @@ import type { Device } from "./port-devices.js";
 const ALL_FROM_PORTS = 32;
 const ALL_FOR_MS = 20;
 
+/** Frames. */
+export interface PortLoss {
+  /** They found the queue full. */
+  readonly lost: number;
+  /** They were larger than what the queue takes (xdp). */
+  readonly tooBig: number;
+}
+
 export interface Loss {
   /** tx_dropped when the port was opened: a persistent device may bring losses of its own. */
   readonly before: number;
-  /** Frames, as last read; the figures of a device that somebody deletes go with it. */
-  frames: number;
+  /** As last read; the figures of a device that somebody deletes go with it. */
+  last: PortLoss;
 }
 
 interface Lossy {
-  readonly tap: Pick<Device, "index" | "readTxDropped" | "connect">;
+  readonly tap: Pick<Device, "index" | "readTxDropped" | "readTooBig" | "connect">;
   readonly loss: Loss;
 }
 
 export class PortLosses {
   /** By network id: losses of ports that are gone. */
-  readonly #ofClosed = new Map<number, number>();
+  readonly #ofClosed = new Map<number, PortLoss>();
   #all: { readonly dropped: ReadonlyMap<number, number>; readonly atMs: number } = {
     dropped: new Map(),
     atMs: Number.NEGATIVE_INFINITY,
@@ -30,12 +38,12 @@ export class PortLosses {
 
   /** Of a port that is opened now. */
   begin(tap: Lossy["tap"]): Loss {
-    return { before: tap.readTxDropped(), frames: 0 };
+    return { before: tap.readTxDropped(), last: NONE };
   }
 
   /** A port of a network is about to close. */
   keep(network: number, port: Lossy): void {
-    this.#ofClosed.set(network, (this.#ofClosed.get(network) ?? 0) + readLoss(port));
+    this.#ofClosed.set(network, add(this.#ofClosed.get(network) ?? NONE, readLoss(port)));
   }
 
   /** The network is gone. */
@@ -44,11 +52,11 @@ export class PortLosses {
   }
 
   /** Of a network, whose open ports are these. @param portCount of all networks */
-  read(network: number, ports: Iterable<Lossy>, portCount: number): number {
+  read(network: number, ports: Iterable<Lossy>, portCount: number): PortLoss {
     const dropped = this.#readAll(portCount);
-    let lost = this.#ofClosed.get(network) ?? 0;
-    for (const port of ports) lost += readLoss(port, dropped?.get(port.tap.index));
-    return lost;
+    let sum = this.#ofClosed.get(network) ?? NONE;
+    for (const port of ports) sum = add(sum, readLoss(port, dropped?.get(port.tap.index)));
+    return sum;
   }
 
   /** With many ports, tx_dropped of all interfaces as of just now; who asks for one network mostly asks for all. */
@@ -60,13 +68,20 @@ export class PortLosses {
   }
 }
 
-function readLoss({ tap, loss }: Lossy, dropped?: number): number {
+const NONE: PortLoss = { lost: 0, tooBig: 0 };
+
+function add(a: PortLoss, b: PortLoss): PortLoss {
+  return { lost: a.lost + b.lost, tooBig: a.tooBig + b.tooBig };
+}
+
+function readLoss({ tap, loss }: Lossy, dropped?: number): PortLoss {
   try {
     // What an interface of others has dropped is their matter; ours is what found no room in our rings.
     const isOurs = tap.connect === undefined;
-    loss.frames = ((isOurs ? dropped : undefined) ?? tap.readTxDropped()) - loss.before;
+    const lost = ((isOurs ? dropped : undefined) ?? tap.readTxDropped()) - loss.before;
+    loss.last = { lost, tooBig: tap.readTooBig?.() ?? 0 };
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
   }
-  return loss.frames;
+  return loss.last;
 }

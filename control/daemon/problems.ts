@@ -15,6 +15,7 @@ export type ProblemCode =
   | "underlay_route" // a VTEP's way is not through the tap underlay's interface
   | "port_gone" // its interface was deleted
   | "port_down"
+  | "port_too_big" // an xdp port's other end makes super-frames
   | "fdb_frozen" // entries that moved too often
   | "state_dir"
   | "metrics";

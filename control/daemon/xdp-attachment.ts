@@ -2,14 +2,15 @@
 
 import { XSK_FRAME_SHIFT_MAX } from "../../dataplane-wasm/layout.js";
 import { VxlaneError } from "../errors.js";
+import type { XskLosses } from "../linux/xdp.js";
 import { frameShift } from "./xdp-attach.js";
-import type { QueueSocket } from "./xdp-queues.js";
+import { NO_LOSSES, type QueueSocket } from "./xdp-queues.js";
 
 /** The kernel hands a frame to XDP without a tag that lies beside it, in either mode, and does not say that there was one. */
 const NO_TAGS_BESIDE = "if its other end uses VLANs, run there: ethtool -K DEVICE txvlan off, else their tags are lost";
 
 /** A veth in native mode ends the super-frames of its other end by itself. */
-const NO_SUPER_FRAMES =
+export const NO_SUPER_FRAMES =
   "generic XDP takes no super-frames: if its other end makes them, run there: ethtool -K DEVICE tso off gso off";
 
 /** What is to be attached. */
@@ -51,7 +52,7 @@ export interface XdpAttachment {
 export class Attachment implements XdpAttachment {
   open: Open | undefined;
   fault: string | undefined;
-  lostByClosed = 0;
+  lostByClosed: XskLosses = NO_LOSSES;
 
   constructor(readonly wanted: XdpWanted) {}
 

@@ -5,7 +5,9 @@ import { VxlaneError } from "../errors.js";
 import { closeFd } from "../linux/index.js";
 import { findLink, withNetlink } from "../linux/links.js";
 import { joinPromiscuous, leavePromiscuous, openPacketSocket } from "../linux/packet.js";
+import type { XskLosses } from "../linux/xdp.js";
 import type { XdpAttachment } from "./xdp-attachment.js";
+import { NO_LOSSES } from "./xdp-queues.js";
 import type { XdpSockets } from "./xdp-sockets.js";
 
 const NO_MAC = "00:00:00:00:00:00";
@@ -20,7 +22,7 @@ export class XdpDevice {
   #index: number;
   #mtu: number;
   #attachment: XdpAttachment | undefined;
-  #lost = 0;
+  #losses: XskLosses = NO_LOSSES;
 
   /** @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
   constructor(name: string, xdp: XdpSockets) {
@@ -84,8 +86,12 @@ export class XdpDevice {
 
   /** Frames that found no room in our rings. */
   readTxDropped(): number {
-    if (this.#attachment !== undefined) this.#lost = this.#xdp.readLost(this.#attachment);
-    return this.#lost;
+    return this.#readLosses().lost;
+  }
+
+  /** Frames that were too large for them. */
+  readTooBig(): number {
+    return this.#readLosses().tooBig;
   }
 
   /** The interface keeps its own. */
@@ -96,5 +102,9 @@ export class XdpDevice {
     this.#attachment = undefined;
     leavePromiscuous(this.#packetFd, this.#index);
     closeFd(this.#packetFd);
+  }
+  #readLosses(): XskLosses {
+    if (this.#attachment !== undefined) this.#losses = this.#xdp.readLost(this.#attachment);
+    return this.#losses;
   }
 }

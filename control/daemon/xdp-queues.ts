@@ -9,7 +9,7 @@ import { xskTokenId, xskTokenKind } from "../drivers/xdp-ports.js";
 import { VxlaneError } from "../errors.js";
 import { EBUSY, EEXIST, EINVAL } from "../linux/errno.js";
 import { closeFd, epollAdd, epollRemove, SyscallError } from "../linux/index.js";
-import { openXsk, readXskLosses, unmapRings, type Xsk } from "../linux/xdp.js";
+import { openXsk, readXskLosses, unmapRings, type Xsk, type XskLosses } from "../linux/xdp.js";
 import type { SharedMemory } from "../memory.js";
 import { storePortQueues } from "../tables/records.js";
 import { ETHERNET_LEN, TAGGED_LEN } from "../xdp-frames.js";
@@ -93,14 +93,15 @@ export class XdpQueues {
   }
 
   /** No worker uses it any more. Returns how many frames are lost with it, and were before. */
-  close(socket: QueueSocket): number {
-    const lost = lossesOf(socket) + this.#slots.unsent(socket);
+  close(socket: QueueSocket): XskLosses {
+    const losses = lossesOf(socket);
+    const lost = losses.lost + this.#slots.unsent(socket);
     closeFd(socket.fd);
     const { ringsPtr, ringsSize } = this.#slots.rings(socket);
     unmapRings(this.#memory, ringsPtr, ringsSize);
     this.#slots.closed(socket);
     this.#workers.wake(socket.worker);
-    return lost;
+    return { ...losses, lost };
   }
 
   /** Undefined: there is no such queue. */
@@ -120,13 +121,18 @@ export class XdpQueues {
 }
 
 /** Frames that the kernel could not hand over; 0 if it no longer says. */
-export function lossesOf({ fd }: Pick<QueueSocket, "fd">): number {
-  let lost = 0;
+export function lossesOf({ fd }: Pick<QueueSocket, "fd">): XskLosses {
+  let losses: XskLosses = NO_LOSSES;
   unless(undefined, () => {
-    const { dropped, ringFull } = readXskLosses(fd);
-    lost = dropped + ringFull;
+    losses = readXskLosses(fd);
   });
-  return lost;
+  return losses;
+}
+
+export const NO_LOSSES: XskLosses = { lost: 0, tooBig: 0 };
+
+export function addLosses(a: XskLosses, b: XskLosses): XskLosses {
+  return { lost: a.lost + b.lost, tooBig: a.tooBig + b.tooBig };
 }
 
 /** @param errno which one is as good as success; undefined: any */

@@ -8,6 +8,7 @@ import { VxlaneError } from "../errors.js";
 import { EOPNOTSUPP } from "../linux/errno.js";
 import { closeFd, SyscallError } from "../linux/index.js";
 import { findLink, type Link, withNetlink } from "../linux/links.js";
+import type { XskLosses } from "../linux/xdp.js";
 import { loadRedirect } from "../linux/xdp-programs.js";
 import type { SharedMemory } from "../memory.js";
 import type { Epochs } from "../tables/epochs.js";
@@ -16,7 +17,7 @@ import { XdpAdmission } from "./xdp-admission.js";
 import { attachProgram, explainXdp, frameShift } from "./xdp-attach.js";
 import { Attachment, type Open, type XdpAttachment, type XdpWanted } from "./xdp-attachment.js";
 import type { FrameCounts } from "./xdp-frames.js";
-import { lossesOf, XdpQueues } from "./xdp-queues.js";
+import { addLosses, lossesOf, NO_LOSSES, XdpQueues } from "./xdp-queues.js";
 import { XskSlots } from "./xdp-slots.js";
 
 export class XdpSockets {
@@ -78,10 +79,10 @@ export class XdpSockets {
   }
 
   /** Frames that the kernel could not hand over since it was attached. */
-  readLost(attachment: XdpAttachment): number {
-    if (!(attachment instanceof Attachment)) return 0;
+  readLost(attachment: XdpAttachment): XskLosses {
+    if (!(attachment instanceof Attachment)) return NO_LOSSES;
     const sockets = attachment.open?.sockets ?? [];
-    return sockets.reduce((sum, socket) => sum + lossesOf(socket), attachment.lostByClosed);
+    return sockets.reduce((sum, socket) => addLosses(sum, lossesOf(socket)), attachment.lostByClosed);
   }
 
   /** For people: what is attached how, and where the frames are. */
@@ -197,7 +198,8 @@ export class XdpSockets {
     this.#takeOff(open);
     this.#queues.disconnect(attachment.wanted.port, open.sockets);
     this.#epochs.retire(() => {
-      for (const socket of open.sockets) attachment.lostByClosed += this.#queues.close(socket);
+      for (const socket of open.sockets)
+        attachment.lostByClosed = addLosses(attachment.lostByClosed, this.#queues.close(socket));
     });
   }
 

@@ -71,7 +71,8 @@ export class XdpUnderlayControl {
 
   /** Datagrams that found no room in our rings. */
   readLost(): number {
-    return this.#around.xdp.readLost(this.#attachment);
+    const { lost, tooBig } = this.#around.xdp.readLost(this.#attachment);
+    return lost + tooBig;
   }
 
   close(): void {

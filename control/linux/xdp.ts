@@ -63,6 +63,7 @@ const MMAP_OFFSETS_SIZE = 4 * RING_OFFSETS_SIZE;
 const STATISTICS_SIZE = 48;
 const STATISTICS_RX_DROPPED = 0;
 const STATISTICS_RX_RING_FULL = 24;
+const STATISTICS_FILL_RING_EMPTY = 32;
 
 /** In the order of the record's rings and of struct xdp_mmap_offsets. */
 const RINGS = [
@@ -129,19 +130,20 @@ export function unmapRings(memory: SharedMemory, ringsPtr: number, ringsSize: nu
 }
 
 export interface XskLosses {
-  /** No free frame, or a frame too large. */
-  readonly dropped: number;
-  /** The RX ring was full. */
-  readonly ringFull: number;
+  /** Frames for which there was no room: none free, or the RX ring full. */
+  readonly lost: number;
+  /** Frames that were larger than one of the UMEM. */
+  readonly tooBig: number;
 }
 
 /** What the kernel could not hand over since the socket was opened. */
 export function readXskLosses(fd: number): XskLosses {
   const statistics = getXdpOption(fd, XDP_STATISTICS, STATISTICS_SIZE, "XDP_STATISTICS");
-  return {
-    dropped: Number(statistics.readBigUInt64LE(STATISTICS_RX_DROPPED)),
-    ringFull: Number(statistics.readBigUInt64LE(STATISTICS_RX_RING_FULL)),
-  };
+  const read = (offset: number) => Number(statistics.readBigUInt64LE(offset));
+  // The kernel has one figure for what finds no free frame and what is too large, and another for the former (net/xdp/xsk.c).
+  const dropped = read(STATISTICS_RX_DROPPED);
+  const tooBig = Math.max(0, dropped - read(STATISTICS_FILL_RING_EMPTY));
+  return { lost: dropped - tooBig + read(STATISTICS_RX_RING_FULL), tooBig };
 }
 
 function registerUmem(memory: SharedMemory, fd: number, { umemPtr, frameSize }: XskOptions): void {

@@ -1,8 +1,8 @@
 // What the counters say, in the words of the balance: for each direction, received = frames + local + dropped. Metrics
 // and API both show these readings, taken from the shared memory when asked.
 //
-// Two losses happen before a worker sees the frame, in the kernel: a socket that was full (or a wrong checksum), and a
-// TAP whose queue was full. Nobody could count them as received, so they are added here to both sides. A TAP's queue
+// Some losses happen before a worker sees the frame, in the kernel: a socket that was full (or a wrong checksum), a
+// TAP whose queue was full, an xdp port's frame that was too large for its rings. Nobody could count them as received, so they are added here to both sides. A TAP's queue
 // holds what the host sends into the tunnel, so its losses belong to encap.
 
 import {
@@ -76,6 +76,7 @@ const labelsOf = (wanted: Direction) => DROP_LABELS.filter(({ direction }) => di
 const LABELS = { encap: labelsOf("encap"), decap: labelsOf("decap") };
 
 const PORT_LOST = "port_lost";
+const PORT_TOO_BIG = "too_big";
 const UNDERLAY_LOST = "underlay_lost";
 
 /** One network after the other, then what belongs to none. */
@@ -88,24 +89,24 @@ export function readNetwork(running: Running, network: Network | undefined): Net
   const { tables, memory } = running;
   const id = network?.id ?? 0;
   const read = (counter: number) => tables.counters.network(id, counter);
-  const lostByPorts = network === undefined ? 0 : running.ports.readLost(network);
+  const byPorts = network === undefined ? { lost: 0, tooBig: 0 } : running.ports.readLost(network);
   const lostByUnderlay = network === undefined ? running.underlay.readLost() : 0;
   return {
     vni: network?.spec.vni,
     name: network?.spec.name,
     encap: {
-      received: read(COUNTER_RECEIVED_ENCAP) + lostByPorts,
+      received: read(COUNTER_RECEIVED_ENCAP) + byPorts.lost + byPorts.tooBig,
       frames: read(COUNTER_FRAMES_ENCAP),
       bytes: read(COUNTER_BYTES_ENCAP),
       flooded: read(COUNTER_FLOODED_ENCAP),
-      dropped: readDrops(running, id, "encap", PORT_LOST, lostByPorts),
+      dropped: readDrops(running, id, "encap", { [PORT_LOST]: byPorts.lost, [PORT_TOO_BIG]: byPorts.tooBig }),
     },
     decap: {
       received: read(COUNTER_RECEIVED_DECAP) + lostByUnderlay,
       frames: read(COUNTER_FRAMES_DECAP),
       bytes: read(COUNTER_BYTES_DECAP),
       flooded: read(COUNTER_FLOODED_DECAP),
-      dropped: readDrops(running, id, "decap", UNDERLAY_LOST, lostByUnderlay),
+      dropped: readDrops(running, id, "decap", { [UNDERLAY_LOST]: lostByUnderlay }),
     },
     local: read(COUNTER_LOCAL),
     fdb: {
@@ -127,13 +128,12 @@ function readDrops(
   { tables }: Running,
   network: number,
   direction: Direction,
-  lostReason: string,
-  lost: number,
+  byKernel: Readonly<Record<string, number>>,
 ): Record<string, number> {
   const dropped: Record<string, number> = {};
   const drops = tables.counters.drops(network);
   for (const { drop, reason } of LABELS[direction]) if (drops[drop] > 0) dropped[reason] = drops[drop];
-  if (lost > 0) dropped[lostReason] = (dropped[lostReason] ?? 0) + lost;
+  for (const [reason, lost] of Object.entries(byKernel)) if (lost > 0) dropped[reason] = (dropped[reason] ?? 0) + lost;
   return dropped;
 }
 

@@ -93,15 +93,28 @@ test("native mode ends the super-frames of a container by itself", async () => {
   await expectAllFrames(daemon);
 });
 
-test("generic mode takes no super-frames, and says the remedy, with which a container's streams pass", async () => {
+test("generic mode takes no super-frames, counts them, and says the remedy, with which a container's streams pass", async () => {
   const [a, b] = await twoHosts(await createLab("ethtool"));
   const box = await container(a, a.lab, one);
   const daemon = await portDaemon(a, { offloads: "off", ...withPort([b.address], XDP) });
   await expectMode(daemon, "veth0", "generic");
   await expectHint(daemon, "tso off gso off");
-  await box.host.ns.run("ethtool", ["-K", "eth0", "tso", "off", "gso", "off"]);
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(box, kernel);
+  // Three trains, each in one piece.
+  for (let n = 0; n < 3; n++) {
+    const train = { address: two.ipv4, port: 9, sizes: Array(20).fill(1200), segment: 1200 };
+    await box.host.agent.call("udpSend", train);
+  }
+  await daemon.expectMetric(3, "vxlane_dropped_frames_total", { reason: "too_big", direction: "encap" });
+  await daemon.expectBalance();
+  expect(await daemon.dropped("port_lost")).toBe(0);
+  const { problems } = await daemon.get<{ problems: { code: string; message: string }[] }>("/v1/status");
+  expect(problems).toMatchObject([
+    { code: "port_too_big", message: expect.stringMatching(/^port veth0: 3 frames .*tso off/) },
+  ]);
+
+  await box.host.ns.run("ethtool", ["-K", "eth0", "tso", "off", "gso", "off"]);
   await tcpBothWays(box, kernel, 2_000_000);
   await expectAllFrames(daemon);
 });

@@ -117,14 +117,16 @@ it("have every reason of every network before its first frame, once and with 0",
 
 it("count what the kernel lost as received and as dropped", async () => {
   daemon.lost.ports = 5;
+  daemon.lost.tooBig = 2;
   daemon.lost.underlay = 7;
   const samples = await read();
   expect(balanceOf(samples)).toEqual([
-    { direction: "encap", received: 5, frames: 0, local: 0, dropped: 5, missing: 0 },
+    { direction: "encap", received: 7, frames: 0, local: 0, dropped: 7, missing: 0 },
     { direction: "decap", received: 7, frames: 0, local: 0, dropped: 7, missing: 0 },
   ]);
   const labels = { direction: "encap", vni: "100", reason: "port_lost" };
   expect(sumOf(samples, "vxlane_dropped_frames_total", labels)).toBe(5);
+  expect(sumOf(samples, "vxlane_dropped_frames_total", { ...labels, reason: "too_big" })).toBe(2);
   expect(sumOf(samples, "vxlane_dropped_frames_total", { reason: "underlay_lost" })).toBe(7);
 });
 

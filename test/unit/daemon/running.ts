@@ -7,12 +7,12 @@ import { createFixture, type Fixture, LOCAL } from "../tables/fixture.js";
 export interface FakeDaemon extends Fixture {
   readonly running: Running;
   /** What the kernel has lost, as the daemon would read it. */
-  readonly lost: { ports: number; underlay: number };
+  readonly lost: { ports: number; tooBig: number; underlay: number };
 }
 
 export async function createFakeDaemon(): Promise<FakeDaemon> {
   const fixture = await createFixture({ workers: 1 });
-  const lost = { ports: 0, underlay: 0 };
+  const lost = { ports: 0, tooBig: 0, underlay: 0 };
   const running: Running = {
     config: {
       local: LOCAL,
@@ -39,7 +39,7 @@ export async function createFakeDaemon(): Promise<FakeDaemon> {
       },
       remove: async () => {},
     },
-    ports: { find: () => undefined, readLost: () => lost.ports },
+    ports: { find: () => undefined, readLost: () => ({ lost: lost.ports, tooBig: lost.tooBig }) },
     underlay: { readLost: () => lost.underlay },
     problems: { list: () => [] },
     offloads: {
