@@ -194,10 +194,12 @@ export function judge(floor: Floor): Judgement {
   };
 }
 
-/** Why nobody could reach it in this run. */
+/** Why nobody could reach it in this run: neither the generator alone gave as much, nor did anybody forward it. */
 function obstacle({ measure, of, to, relation, limit, isBelowCeiling }: Floor): string | undefined {
   if (!isBelowCeiling || of !== "ratio" || relation !== "at least") return undefined;
-  const most = measure.ceilingRatio(to)?.median;
-  if (most === undefined || most >= limit) return undefined;
+  const ceiling = measure.ceilingRatio(to)?.median;
+  if (ceiling === undefined) return undefined;
+  const most = Math.max(ceiling, ...measure.contenders().map((name) => measure.ratio(name, to)?.median ?? 0));
+  if (most >= limit) return undefined;
   return `the generator's ceiling allows ${Math.floor(most * 1000) / 1000}`;
 }

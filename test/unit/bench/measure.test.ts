@@ -150,6 +150,12 @@ describe("judge, in a run that could not tell", () => {
     expect(judge({ ...wanted, measure: forwarding(1.99) })).toMatchObject(judged);
   });
 
+  test("a ceiling that somebody else was above is none", () => {
+    const measure = forwarding(1.99);
+    measure.add("ovs", 0, 2.1);
+    expect(judge({ ...wanted, measure, isBelowCeiling: true })).toMatchObject({ holds: false, unjudged: undefined });
+  });
+
   test("nor is excused what could not be measured", () => {
     const measure = forwarding(1.5);
     const judgement = judge({ ...wanted, contender: "absent", measure, isBelowCeiling: true });
