@@ -4,18 +4,23 @@
 // A flooded super-frame is cut once for all VTEPs of the list: a segment is the same for each, only the outer headers differ. Where
 // trains leave (segments.ts: trainsLeave), segments are laid out one behind the other with their tunnel headers between them, and a
 // train is one output; else each is an output of its own. After a pause the segments that not all VTEPs have got are cut again.
+//
+// A host's super-frame is a little more than what one train takes, so of each a short train would be left over. Of super-frames of one
+// flow in a row, the next one's first train is cut as long as what is missing in that, and encapGather makes one of the two.
 
-import { Descriptor, dropInput, headerSlotEnd, workerContext } from "./descriptor";
+import { Descriptor, dropInput, headerSlotEnd, outputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort, emitSegments, emitUnderlay, repeatSegment } from "./emit";
 import { flowHashOf, outerSrcPortOf } from "./flow";
+import { sizeOf } from "./gather";
 import { answerTooBig } from "./icmp";
 import { SEGMENT_HEADROOM, SEGMENTS, SEGMENTS_SIZE, SEGMENTS_SLACK } from "./layout/buffers";
 import { DESC_FLAG_SUPER, VERDICT_FLOOD, VERDICT_UNICAST } from "./layout/descriptor";
+import { FDB_KIND_VTEP } from "./layout/fdb";
 import { FLOOD_ATTACHMENT_COUNT, FLOOD_IDS, FLOOD_VTEP_COUNT } from "./layout/lists";
 import { OUTPUTS_MAX } from "./layout/maxima";
 import { ATTACHMENT_FLAG_LIVE, ATTACHMENT_FLAGS, NETWORK_MTU, NETWORK_TUNNEL_HEADER } from "./layout/networks";
-import { CONTEXT_FLOOD, CONTEXT_ROOM, CONTEXT_SEGMENT } from "./layout/worker";
+import { CONTEXT_FLOOD, CONTEXT_OPEN_TRAIN, CONTEXT_ROOM, CONTEXT_SEGMENT } from "./layout/worker";
 import { writeOuter } from "./outer";
 import { cutSegments, segmentLen, segmentLenOf, segmentSum, wireLen } from "./segment";
 import { attachmentPtr, networkPtr } from "./tables/records";
@@ -126,6 +131,9 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
   let outputs = at;
   let segment = load<u32>(context, CONTEXT_SEGMENT);
   let copy = max<u32>(load<u32>(context, CONTEXT_FLOOD), from);
+  let open: u32 = 0; // segments in a train that more may join
+  if (perTrain > 1 && !isFlood && segment === 0)
+    open = openTrain(worker, outputs, input.entry, srcPort, len + VXLAN_LEN);
   while (segment < segments) {
     const left = segments - segment;
     const room = load<u32>(context, CONTEXT_ROOM);
@@ -134,7 +142,7 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
     let stride: u32;
     let needed: u32;
     if (perTrain > 1) {
-      count = min<u32>(perTrain, left);
+      count = min<u32>(perTrain - open, left);
       stride = len + VXLAN_LEN;
       needed = SEGMENT_HEADROOM + count * stride;
     } else {
@@ -147,6 +155,8 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
     let made = SEGMENTS + <usize>worker * SEGMENTS_SIZE + room + SEGMENT_HEADROOM;
     cutSegments(input, segment, count, made, stride, tunnelHeader);
     store<u32>(context, room + needed, CONTEXT_ROOM);
+    open = perTrain > 1 && (count < left || lastLen === len) ? (open + count) % perTrain : 0;
+    store<u32>(context, open, CONTEXT_OPEN_TRAIN);
 
     const perOutput = perTrain > 1 ? count : 1;
     const end = segment + count;
@@ -195,6 +205,15 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
     }
   }
   return done(worker, outputs);
+}
+
+/** Segments in the train that the last output ends, if segments of this flow and size may follow in it. Only how full trains get depends on it. */
+function openTrain(worker: u32, outputs: u32, vtep: u32, srcPort: u32, stride: u32): u32 {
+  const open = load<u32>(workerContext(worker), CONTEXT_OPEN_TRAIN);
+  if (open === 0 || outputs === 0) return 0;
+  const last = outputAt(worker, outputs - 1);
+  if (last.targetKind !== FDB_KIND_VTEP || last.target !== vtep || last.outerPort !== srcPort) return 0;
+  return sizeOf(last) === stride ? open : 0;
 }
 
 function floodId(list: usize, n: u32): u32 {

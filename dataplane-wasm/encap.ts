@@ -46,7 +46,7 @@ import {
 } from "./layout/networks";
 import { SYSTEM_LOCAL, SYSTEM_OUTER_CHECKSUM } from "./layout/system";
 import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
-import { CONTEXT_FLOOD, CONTEXT_NEXT, CONTEXT_ROOM } from "./layout/worker";
+import { CONTEXT_FLOOD, CONTEXT_NEXT, CONTEXT_OPEN_TRAIN, CONTEXT_ROOM } from "./layout/worker";
 import { wantsChecksum, writeOuter } from "./outer";
 import { wireLen } from "./segment";
 import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
@@ -68,6 +68,7 @@ export function encapBatch(worker: u32, count: u32): u32 {
   const context = workerContext(worker);
   if (batchBegins(worker, count) && batchTouches()) touchBuckets(worker, count);
   store<u32>(context, 0, CONTEXT_ROOM);
+  store<u32>(context, 0, CONTEXT_OPEN_TRAIN);
   let outputs: u32 = 0;
   let next = load<u32>(context, CONTEXT_NEXT);
   for (; next < count; next++) {

@@ -97,7 +97,7 @@ function append(worker: u32, head: Descriptor, output: Descriptor, index: u32): 
 }
 
 /** Bytes of each datagram of an output, from the tunnel header on. */
-function sizeOf(output: Descriptor): u32 {
+export function sizeOf(output: Descriptor): u32 {
   return output.trainSize !== 0 ? <u32>output.trainSize : output.payloadLen + VXLAN_LEN;
 }
 

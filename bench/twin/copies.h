@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "flow.h"
+#include "gather.h"
 #include "outer.h"
 #include "segment.h"
 #include "tables.h"
@@ -44,6 +45,14 @@ static inline u32 whole_copies(u32 worker, u32 index, struct descriptor *input, 
 static inline u32 least(u32 a, u32 b) { return a < b ? a : b; }
 static inline u32 most(u32 a, u32 b) { return a > b ? a : b; }
 
+static inline u32 open_train(u32 worker, u32 outputs, u32 vtep, u32 src_port, u32 stride) {
+  u32 open = ld32(context_of(worker) + CONTEXT_OPEN_TRAIN);
+  if (open == 0 || outputs == 0) return 0;
+  const struct descriptor *last = output_at(worker, outputs - 1);
+  if (last->target_kind != FDB_KIND_VTEP || last->target != vtep || last->outer_port != src_port) return 0;
+  return train_size(last) == stride ? open : 0;
+}
+
 static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 from, u32 to) {
   u8 *context = context_of(worker);
   bool is_flood = input->verdict == VERDICT_FLOOD;
@@ -55,13 +64,15 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
   u32 len = segment_len(input), last_len = segment_len_of(input, segments - 1);
   u64 sum = segment_sum(input, len), last_sum = segment_sum(input, last_len);
   u32 segment = ld32(context + CONTEXT_SEGMENT);
-  u32 copy = most(ld32(context + CONTEXT_FLOOD), from);
+  u32 copy = most(ld32(context + CONTEXT_FLOOD), from), open = 0;
+  if (per_train > 1 && !is_flood && segment == 0)
+    open = open_train(worker, outputs, input->entry, src_port, len + VXLAN_LEN);
   while (segment < segments) {
     u32 left = segments - segment, room = ld32(context + CONTEXT_ROOM);
     u32 room_left = SEGMENTS_SIZE - SEGMENTS_SLACK - room;
     u32 count, stride, needed;
     if (per_train > 1) {
-      count = least(per_train, left);
+      count = least(per_train - open, left);
       stride = len + VXLAN_LEN;
       needed = SEGMENT_HEADROOM + count * stride;
     } else {
@@ -74,6 +85,8 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
     u8 *made = at(SEGMENTS + worker * SEGMENTS_SIZE + room + SEGMENT_HEADROOM);
     cut_segments(input, segment, count, made, stride, tunnel_header);
     st32(context + CONTEXT_ROOM, room + needed);
+    open = per_train > 1 && (count < left || last_len == len) ? (open + count) % per_train : 0;
+    st32(context + CONTEXT_OPEN_TRAIN, open);
     u32 per_output = per_train > 1 ? count : 1, end = segment + count;
     bool is_train = per_output > 1;
     while (segment < end) {

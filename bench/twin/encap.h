@@ -141,6 +141,7 @@ static u32 encap_batch(u32 worker, u32 count) {
   u8 *context = context_of(worker);
   if (batch_begins(worker, count) && batch_touches()) encap_touch(worker, count);
   st32(context + CONTEXT_ROOM, 0);
+  st32(context + CONTEXT_OPEN_TRAIN, 0);
   u32 outputs = 0;
   for (u32 next = ld32(context + CONTEXT_NEXT); next < count; next++) {
     if (UNLIKELY(outputs == OUTPUTS_MAX)) {

@@ -22,6 +22,7 @@ export const CONTEXT_TOUCHED: usize = CONTEXT_COUNT + 4; // u32: what the first 
 export const CONTEXT_ICMP_CLOCK: usize = CONTEXT_TOUCHED + 4; // u32: the second that CONTEXT_ICMP_SENT belongs to
 export const CONTEXT_ICMP_SENT: usize = CONTEXT_ICMP_CLOCK + 4; // u32: `too big` messages of that second
 export const CONTEXT_ROOM: usize = CONTEXT_ICMP_SENT + 4; // u32: bytes of SEGMENTS taken since the batch function was called
+export const CONTEXT_OPEN_TRAIN: usize = CONTEXT_ROOM + 4; // u32: segments of the last train cut since then, if more may follow in it
 export const CONTEXT_EPOCH: usize = 64; // u32: the epoch this worker has seen; a line of its own, control reads
 export const CONTEXT_STATE: usize = CONTEXT_EPOCH + 4; // u32: WORKER_STATE_*
 export const CONTEXT_BUSY_NS: usize = CONTEXT_EPOCH + 8; // u64: time not spent waiting

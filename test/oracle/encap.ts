@@ -23,7 +23,7 @@ export interface Output {
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
   readonly virtio: Virtio;
-  /** Of a super-frame that was cut: which of its trains this segment leaves with, for each VTEP from 0 on. */
+  /** Of a super-frame that was cut, where none of its flow came right before it: which of its trains this segment leaves with, for each VTEP from 0 on. */
   readonly train?: number;
 }
 

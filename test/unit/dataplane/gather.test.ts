@@ -234,6 +234,25 @@ describe("trains", () => {
     expect(await sizesOf([whole, rest, whole])).toEqual([7, 4]);
   });
 
+  it("of super-frames in a row are full, but for the last", async () => {
+    const large = (dataLen: number, dst = HOST_FAR) => ({ attachment: 1, ...plainSuper(dst, HOST_A, dataLen, 1398) });
+    const whole = large(46 * 1398);
+    expect(await sizesOf([whole, whole, whole])).toEqual([44, 44, 44, 6]);
+    expect(await sizesOf([large(5 * 1398), large(3 * 1398), whole])).toEqual([44, 10]);
+    // What ends with a shorter segment ends its train, and so does another flow.
+    expect(await sizesOf([large(46 * 1398 - 1), whole])).toEqual([44, 2, 44, 2]);
+    expect(await sizesOf([whole, large(46 * 1398, FAR_2), whole])).toEqual([44, 2, 44, 2, 44, 2]);
+    // More than the room to cut: the batch pauses between two trains.
+    const many = await sizesOf(Array.from({ length: 12 }, () => whole));
+    expect(many).toEqual([...Array.from({ length: 12 }, () => 44), 24]);
+  });
+
+  it("of a flooded super-frame are filled up by the next one for the last VTEP", async () => {
+    const flooded = { attachment: 1, ...plainSuper(BROADCAST, HOST_A, 46 * 1398, 1398) };
+    const whole = { attachment: 1, ...plainSuper(FAR_2, HOST_A, 46 * 1398, 1398) };
+    expect(await sizesOf([flooded, whole])).toEqual([44, 44, 2, 44, 4]);
+  });
+
   it("take in what is unfinished, and finish it", async () => {
     const frames = [0, 1, 2, 3, 4, 5].map((n): EncapInput => {
       if (n !== 2 && n !== 3) return to(HOST_FAR, 50);
