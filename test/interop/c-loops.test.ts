@@ -85,9 +85,9 @@ test("cuts a super-frame into what it stands for, and joins that again", () => {
       if (whole === undefined) return;
       const { headers } = whole;
       expect(headersOf(frame, frame.length)).toBe(headers);
-      const expected = cut(frame, whole).map((segment) => Buffer.from(segment));
+      const expected = cut(frame, whole);
       const segments = segmentsOf(frame, size, expected.length);
-      expect(segments).toEqual(expected);
+      expect(segments.findIndex((segment, n) => !segment.equals(expected[n] as Uint8Array))).toBe(-1);
 
       const [first, ...others] = segments as [Buffer, ...Buffer[]];
       let before = first;
@@ -100,9 +100,9 @@ test("cuts a super-frame into what it stands for, and joins that again", () => {
       expect([told[0], told[1], ...[2, 4, 6, 8].map((at) => told.readUInt16LE(at))]).toEqual([
         ...[1, 1, headers, size, virtio.csumStart, virtio.csumOffset],
       ]);
-      expect(concat(header, ...segments.map((segment) => segment.subarray(headers)))).toEqual(frame);
+      const joined = concat(header, ...segments.map((segment) => segment.subarray(headers)));
+      expect(Buffer.compare(joined, frame)).toBe(0);
     }),
-    { numRuns: 40 },
   );
 });
 
