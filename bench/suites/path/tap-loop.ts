@@ -18,6 +18,7 @@ function startOn(device: string, address: string, port: string, program: string,
   const tunnel = openTunnelTap({ local, port: Number(port), queues: 1, offloads: true });
   tunnel.join(nic);
   const loop = spawn(program, [...args], { stdio: ["ignore", "inherit", "inherit", tunnel.queueFds[0]] });
+  process.once("SIGTERM", () => loop.kill()); // and then the loop's end is ours
   loop.once("error", ({ message }) => {
     process.stderr.write(`${message}\n`);
     process.exitCode = 1;
