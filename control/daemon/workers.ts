@@ -36,6 +36,7 @@ import {
   lowerPriority,
   niceOf,
   ownNice,
+  raiseSession,
   ringBell,
   threadIds,
 } from "../linux/index.js";
@@ -177,12 +178,15 @@ export class Workers {
       worker.done = this.#keepAlive(this.#pool, worker, task);
     }
     await Promise.race([this.#allAwake(), this.failed.then((error) => Promise.reject(error))]);
-    lowerPriority(others, Math.min(LOWEST_NICE, this.#niceOf(0) + CONTROL_NICE));
+    this.#rank(others);
   }
 
-  /** What a worker's thread has got: it may have been refused more. */
-  #niceOf(worker: number): number {
-    return niceOf(this.#memory.u32[contextIndex(worker, CONTEXT_THREAD)]);
+  /** Puts `others` behind the workers, and our session before others', by what the workers have got: they may have been refused more. */
+  #rank(others: readonly number[]): void {
+    const nice = niceOf(this.#memory.u32[contextIndex(0, CONTEXT_THREAD)]);
+    lowerPriority(others, Math.min(LOWEST_NICE, nice + CONTROL_NICE));
+    const isSessionRaised = nice < 0 && raiseSession(process.pid, nice);
+    this.#log.debug({ nice, isSessionRaised }, "the workers' priority");
   }
 
   /** Ends the threads of workers that hang, so that they are started again. To be called a few times a second. */

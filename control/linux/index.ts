@@ -20,15 +20,19 @@ export { LinkEvents } from "./link-events.js";
 export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDropped } from "./links.js";
 export { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 export { inNamespace } from "./netns.js";
+export {
+  lowerPriority,
+  niceOf,
+  ownNice,
+  raiseOwnPriority,
+  raiseSession,
+  sessionNice,
+} from "./priority.js";
 export { lookUpRoute, lookUpWay, type Route } from "./routes.js";
 export { openTap, type Tap, type TapOffloads, type TapOptions, tapConflict, tellsTapIsGone } from "./tap.js";
 export {
   allowInterrupts,
   interruptThread,
-  lowerPriority,
-  niceOf,
-  ownNice,
-  raiseOwnPriority,
   readThread,
   type ThreadState,
   threadId,

@@ -1,10 +1,6 @@
-// The threads of this process as the kernel knows them: who they are, how the scheduler treats them, what they do.
-//
-// Linux keeps the priority for each thread, and a new one has that of the thread that starts it. Everybody may lower a
-// thread's priority; to raise it again takes CAP_SYS_NICE.
+// The threads of this process as the kernel knows them: who they are, what they do, and how to wake them out of a call.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { getPriority, setPriority } from "node:os";
 import { ESRCH } from "./errno.js";
 import { check, gettid, lastErrno, siginterrupt, tgkill } from "./libc.js";
 
@@ -19,44 +15,6 @@ export function threadId(): number {
 
 export function threadIds(): number[] {
   return readdirSync("/proc/self/task").map(Number);
-}
-
-/** Of the calling thread: 0 is normal, 19 the lowest priority. */
-export function ownNice(): number {
-  return getPriority(0);
-}
-
-/** Of a thread of this process. */
-export function niceOf(thread: number): number {
-  return getPriority(thread);
-}
-
-/** Lowers the priority of threads to `nice`; those that have as low a one, or are gone, stay as they are. */
-export function lowerPriority(threads: readonly number[], nice: number): void {
-  for (const thread of threads) {
-    try {
-      if (getPriority(thread) < nice) setPriority(thread, nice);
-    } catch (error) {
-      if (!isRefused(error, "ESRCH")) throw error;
-    }
-  }
-}
-
-/** Raises the calling thread's priority to `nice`. False: it may not. */
-export function raiseOwnPriority(nice: number): boolean {
-  try {
-    if (ownNice() > nice) setPriority(0, nice);
-    return true;
-  } catch (error) {
-    if (isRefused(error, "EACCES", "EPERM")) return false;
-    throw error;
-  }
-}
-
-/** Node names the errno in `info`. */
-function isRefused(error: unknown, ...codes: string[]): boolean {
-  const info = error instanceof Error && "info" in error ? (error.info as { code?: string }) : {};
-  return codes.includes(info.code ?? "");
 }
 
 export interface ThreadState {

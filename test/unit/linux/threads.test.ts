@@ -1,38 +1,12 @@
-// Threads of a process of its own: this one's priority is not a test's to lower.
-
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { getPriority } from "node:os";
 import { Worker } from "node:worker_threads";
-import { expect, it, onTestFinished } from "vitest";
-import {
-  allowInterrupts,
-  interruptThread,
-  lowerPriority,
-  ownNice,
-  raiseOwnPriority,
-  readThread,
-  threadId,
-  threadIds,
-} from "../../../control/linux/index.js";
-
-it("lowers a priority, and never raises one", async () => {
-  const child = spawn("sleep", ["60"], { stdio: "ignore" });
-  onTestFinished(() => void child.kill());
-  await once(child, "spawn");
-  const { pid = 0 } = child;
-  const before = getPriority(pid);
-  const low = Math.min(19, before + 7);
-  lowerPriority([pid], low);
-  expect(getPriority(pid)).toBe(low);
-  lowerPriority([pid], before);
-  expect(getPriority(pid)).toBe(low);
-});
+import { expect, it } from "vitest";
+import { allowInterrupts, interruptThread, readThread, threadId, threadIds } from "../../../control/linux/index.js";
 
 it("takes it that a thread is gone", async () => {
   const child = spawn("true", { stdio: "ignore" });
   await once(child, "exit");
-  lowerPriority([child.pid ?? 0], 19);
   expect(readThread(child.pid ?? 0)).toBeUndefined();
   expect(interruptThread(child.pid ?? 0)).toBe(false);
 });
@@ -40,7 +14,6 @@ it("takes it that a thread is gone", async () => {
 it("knows this thread", () => {
   expect(threadIds()).toContain(threadId());
   expect(readThread(threadId())).toMatchObject({ isRunnable: true, cpuMs: expect.any(Number) });
-  expect(raiseOwnPriority(ownNice())).toBe(true);
 });
 
 it("sees a thread work and wait, and gets it out of a system call", async () => {
