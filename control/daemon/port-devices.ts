@@ -23,7 +23,9 @@ export type Device = Pick<
   Tap,
   "name" | "index" | "mac" | "queueFds" | "isAttached" | "readTxDropped" | "setMtu" | "release"
 > &
-  Partial<Pick<Tap, "offloads"> & Pick<XdpDevice, "mtu" | "connect" | "reopen" | "queueCount" | "readTooBig">>;
+  Partial<
+    Pick<Tap, "offloads" | "drain"> & Pick<XdpDevice, "mtu" | "connect" | "reopen" | "queueCount" | "readTooBig">
+  >;
 
 /** `deleted`: by somebody else, and it could not be made again yet. */
 export type PortState = "up" | "down" | "deleted";
@@ -227,8 +229,14 @@ export class PortDevices {
   /** Closes the interface of a device that the workers no longer have, and keeps its losses. */
   #retire(device: PortDevice): void {
     const { port, tap } = device;
-    this.#losses.keep(port.network, device);
-    this.#tables.epochs.retire(() => tap.release());
+    const { epochs } = this.#tables;
+    const close = this.#losses.closing(port.network, device);
+    epochs.retire(() => {
+      if (tap.drain !== undefined) close(tap.drain());
+      tap.release();
+      // The sockets of an xdp port are closed an epoch later, and say then what they lost.
+      if (tap.drain === undefined) epochs.retire(() => close(0));
+    });
   }
 
   /** Takes the descriptors away from the workers, those that have them. */

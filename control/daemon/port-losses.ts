@@ -23,14 +23,20 @@ export interface Loss {
   last: PortLoss;
 }
 
+/** A network's ports that are gone, or about to close. */
+interface Closed {
+  readonly closing: Set<Lossy>;
+  sum: PortLoss;
+}
+
 interface Lossy {
   readonly tap: Pick<Device, "index" | "readTxDropped" | "readTooBig" | "connect">;
   readonly loss: Loss;
 }
 
 export class PortLosses {
-  /** By network id: losses of ports that are gone. */
-  readonly #ofClosed = new Map<number, PortLoss>();
+  /** By network id: ports that are gone. */
+  readonly #ofClosed = new Map<number, Closed>();
   #all: { readonly dropped: ReadonlyMap<number, number>; readonly atMs: number } = {
     dropped: new Map(),
     atMs: Number.NEGATIVE_INFINITY,
@@ -41,9 +47,18 @@ export class PortLosses {
     return { before: tap.readTxDropped(), last: NONE };
   }
 
-  /** A port of a network is about to close. */
-  keep(network: number, port: Lossy): void {
-    this.#ofClosed.set(network, add(this.#ofClosed.get(network) ?? NONE, readLoss(port)));
+  /**
+   * A port of a network has been taken from the workers; its queue goes on to fill until it is closed.
+   * @returns what to call then, with how many frames the queue still held
+   */
+  closing(network: number, port: Lossy): (unread: number) => void {
+    const closed = this.#ofClosed.get(network) ?? { closing: new Set(), sum: NONE };
+    this.#ofClosed.set(network, closed);
+    closed.closing.add(port);
+    return (unread) => {
+      closed.closing.delete(port);
+      closed.sum = add(closed.sum, readLoss(port), { lost: unread, tooBig: 0 });
+    };
   }
 
   /** The network is gone. */
@@ -54,9 +69,9 @@ export class PortLosses {
   /** Of a network, whose open ports are these. @param portCount of all networks */
   read(network: number, ports: Iterable<Lossy>, portCount: number): PortLoss {
     const dropped = this.#readAll(portCount);
-    let sum = this.#ofClosed.get(network) ?? NONE;
-    for (const port of ports) sum = add(sum, readLoss(port, dropped?.get(port.tap.index)));
-    return sum;
+    const closed = this.#ofClosed.get(network);
+    const all = [...ports, ...(closed?.closing ?? [])];
+    return add(closed?.sum ?? NONE, ...all.map((port) => readLoss(port, dropped?.get(port.tap.index))));
   }
 
   /** With many ports, tx_dropped of all interfaces as of just now; who asks for one network mostly asks for all. */
@@ -70,8 +85,8 @@ export class PortLosses {
 
 const NONE: PortLoss = { lost: 0, tooBig: 0 };
 
-function add(a: PortLoss, b: PortLoss): PortLoss {
-  return { lost: a.lost + b.lost, tooBig: a.tooBig + b.tooBig };
+function add(...losses: readonly PortLoss[]): PortLoss {
+  return losses.reduce((a, b) => ({ lost: a.lost + b.lost, tooBig: a.tooBig + b.tooBig }));
 }
 
 function readLoss({ tap, loss }: Lossy, dropped?: number): PortLoss {

@@ -53,6 +53,8 @@ export class Attachment implements XdpAttachment {
   open: Open | undefined;
   fault: string | undefined;
   lostByClosed: XskLosses = NO_LOSSES;
+  /** Sockets that are taken from the workers, but not closed yet. */
+  readonly closing = new Set<QueueSocket>();
 
   constructor(readonly wanted: XdpWanted) {}
 

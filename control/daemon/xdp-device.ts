@@ -22,7 +22,6 @@ export class XdpDevice {
   #index: number;
   #mtu: number;
   #attachment: XdpAttachment | undefined;
-  #losses: XskLosses = NO_LOSSES;
 
   /** @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
   constructor(name: string, xdp: XdpSockets) {
@@ -99,12 +98,11 @@ export class XdpDevice {
 
   release(): void {
     if (this.#attachment !== undefined) this.#xdp.detach(this.#attachment);
-    this.#attachment = undefined;
     leavePromiscuous(this.#packetFd, this.#index);
     closeFd(this.#packetFd);
   }
+  /** After its end, too: a socket's last figure comes when it is closed. */
   #readLosses(): XskLosses {
-    if (this.#attachment !== undefined) this.#losses = this.#xdp.readLost(this.#attachment);
-    return this.#losses;
+    return this.#attachment === undefined ? NO_LOSSES : this.#xdp.readLost(this.#attachment);
   }
 }

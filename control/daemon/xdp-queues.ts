@@ -95,7 +95,7 @@ export class XdpQueues {
   /** No worker uses it any more. Returns how many frames are lost with it, and were before. */
   close(socket: QueueSocket): XskLosses {
     const losses = lossesOf(socket);
-    const lost = losses.lost + this.#slots.unsent(socket);
+    const lost = losses.lost + this.#slots.left(socket);
     closeFd(socket.fd);
     const { ringsPtr, ringsSize } = this.#slots.rings(socket);
     unmapRings(this.#memory, ringsPtr, ringsSize);

@@ -120,10 +120,14 @@ export class XskSlots {
     return Atomics.load(u32, u32[this.#record(slot) + (XSK_FILL + XSK_RING_PRODUCER) / 4] / 4) !== 0;
   }
 
-  /** Frames in the TX ring that the kernel has not taken. */
-  unsent(slot: Slot): number {
+  /** Frames in the TX ring that the kernel has not taken, and in the RX ring that the worker has not. */
+  left(slot: Slot): number {
+    return this.#filling(slot, XSK_TX) + this.#filling(slot, XSK_RX);
+  }
+
+  #filling(slot: Slot, ringOffset: number): number {
     const { u32 } = this.#memory;
-    const ring = this.#record(slot) + XSK_TX / 4;
+    const ring = this.#record(slot) + ringOffset / 4;
     const position = (word: number) => Atomics.load(u32, u32[ring + word / 4] / 4);
     return (position(XSK_RING_PRODUCER) - position(XSK_RING_CONSUMER)) >>> 0;
   }

@@ -81,7 +81,7 @@ export class XdpSockets {
   /** Frames that the kernel could not hand over since it was attached. */
   readLost(attachment: XdpAttachment): XskLosses {
     if (!(attachment instanceof Attachment)) return NO_LOSSES;
-    const sockets = attachment.open?.sockets ?? [];
+    const sockets = [...(attachment.open?.sockets ?? []), ...attachment.closing];
     return sockets.reduce((sum, socket) => addLosses(sum, lossesOf(socket)), attachment.lostByClosed);
   }
 
@@ -197,9 +197,12 @@ export class XdpSockets {
     // The program first: what comes from now on is the host's.
     this.#takeOff(open);
     this.#queues.disconnect(attachment.wanted.port, open.sockets);
+    for (const socket of open.sockets) attachment.closing.add(socket);
     this.#epochs.retire(() => {
-      for (const socket of open.sockets)
+      for (const socket of open.sockets) {
+        attachment.closing.delete(socket);
         attachment.lostByClosed = addLosses(attachment.lostByClosed, this.#queues.close(socket));
+      }
     });
   }
 

@@ -36,8 +36,17 @@ export function setNumber(fd: number, name: string, request: number, value: numb
 
 /** Sets the interface up. @throws SyscallError with what the kernel says */
 export function takeUp(fd: number, name: string): void {
+  setFlags(fd, name, (flags) => flags | IFF_UP, "up");
+}
+
+/** And down. @throws SyscallError with what the kernel says */
+export function takeDown(fd: number, name: string): void {
+  setFlags(fd, name, (flags) => flags & ~IFF_UP, "down");
+}
+
+function setFlags(fd: number, name: string, change: (flags: number) => number, what: string): void {
   const request = interfaceRequest(name);
   check(ioctl(fd, SIOCGIFFLAGS, request), `SIOCGIFFLAGS ${name}`);
-  request.writeUInt16LE(request.readUInt16LE(IFREQ_FLAGS) | IFF_UP, IFREQ_FLAGS);
-  check(ioctl(fd, SIOCSIFFLAGS, request), `SIOCSIFFLAGS ${name} up`);
+  request.writeUInt16LE(change(request.readUInt16LE(IFREQ_FLAGS)), IFREQ_FLAGS);
+  check(ioctl(fd, SIOCSIFFLAGS, request), `SIOCSIFFLAGS ${name} ${what}`);
 }

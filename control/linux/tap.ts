@@ -39,6 +39,7 @@ import { findLink, getLink, type Link, readTxDropped } from "./links.js";
 import { acquireNetlink, type Netlink, releaseNetlink } from "./netlink.js";
 import { inNamespace } from "./netns.js";
 import { IFREQ_FLAGS, IFREQ_HWADDR, IFREQ_HWADDR_FAMILY, IFREQ_SIZE } from "./structs.js";
+import { drainQueues } from "./tap-drain.js";
 
 /* From linux/if_link.h: attributes of a link of kind `tun` */
 
@@ -102,11 +103,12 @@ export class Tap {
   readonly offloads: TapOffloads;
   readonly #netlink: Netlink;
   readonly #netns: string | undefined;
+  readonly #persistent: boolean;
   #isReleased = false;
 
   /** @internal use `openTap` */
   constructor(
-    { name, netns }: Pick<TapOptions, "name" | "netns">,
+    { name, netns, persistent }: Pick<TapOptions, "name" | "netns" | "persistent">,
     index: number,
     queueFds: readonly number[],
     offloads: TapOffloads,
@@ -118,6 +120,7 @@ export class Tap {
     this.offloads = offloads;
     this.#netlink = netlink;
     this.#netns = netns;
+    this.#persistent = persistent;
   }
 
   /** @throws SyscallError ENODEV if somebody deleted the device; so do the next ones */
@@ -148,6 +151,13 @@ export class Tap {
     // The name may have changed since.
     const { name } = getLink(this.#netlink, this.index);
     inNamespace(this.#netns, () => withSocket((fd) => setNumber(fd, name, SIOCSIFMTU, mtu, "SIOCSIFMTU")));
+  }
+
+  /** Takes out what its queues hold, once no worker reads them, and the device down unless it outlives us. Returns how many frames. */
+  drain(): number {
+    if (this.#isReleased) return 0;
+    const name = this.#persistent ? undefined : findName(this.#netlink, this.index);
+    return drainQueues(this.queueFds, name, this.#netns);
   }
 
   /** Closes every queue; a device that is not persistent is gone then. Take the queues away from the workers first. */
@@ -185,6 +195,16 @@ export function openTap(options: TapOptions): Tap {
   } catch (error) {
     for (const fd of fds) close(fd);
     releaseNetlink(netlink);
+    throw error;
+  }
+}
+
+/** Undefined if somebody deleted it, or it is in another namespace. */
+function findName(netlink: Netlink, index: number): string | undefined {
+  try {
+    return getLink(netlink, index).name;
+  } catch (error) {
+    if (error instanceof SyscallError) return undefined;
     throw error;
   }
 }
