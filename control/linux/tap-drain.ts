@@ -14,10 +14,15 @@ const READ_SIZE = 64;
 /** Of one queue: more than it holds, for what still comes into a device that stays up. */
 const FRAMES_MAX = 2000;
 
-/** @param name of the device; undefined: it stays up. @returns how many frames the queues held */
-export function drainQueues(queueFds: readonly number[], name: string | undefined, netns: string | undefined): number {
-  if (name !== undefined) {
+/** @param nameOf the device; undefined: it stays up. @returns how many frames the queues held */
+export function drainQueues(
+  queueFds: readonly number[],
+  nameOf: (() => string) | undefined,
+  netns: string | undefined,
+): number {
+  if (nameOf !== undefined) {
     try {
+      const name = nameOf();
       inNamespace(netns, () => withSocket((fd) => takeDown(fd, name)));
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error; // it is gone, or elsewhere

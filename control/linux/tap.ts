@@ -156,8 +156,8 @@ export class Tap {
   /** Takes out what its queues hold, once no worker reads them, and the device down unless it outlives us. Returns how many frames. */
   drain(): number {
     if (this.#isReleased) return 0;
-    const name = this.#persistent ? undefined : findName(this.#netlink, this.index);
-    return drainQueues(this.queueFds, name, this.#netns);
+    const name = () => getLink(this.#netlink, this.index).name;
+    return drainQueues(this.queueFds, this.#persistent ? undefined : name, this.#netns);
   }
 
   /** Closes every queue; a device that is not persistent is gone then. Take the queues away from the workers first. */
@@ -195,16 +195,6 @@ export function openTap(options: TapOptions): Tap {
   } catch (error) {
     for (const fd of fds) close(fd);
     releaseNetlink(netlink);
-    throw error;
-  }
-}
-
-/** Undefined if somebody deleted it, or it is in another namespace. */
-function findName(netlink: Netlink, index: number): string | undefined {
-  try {
-    return getLink(netlink, index).name;
-  } catch (error) {
-    if (error instanceof SyscallError) return undefined;
     throw error;
   }
 }
