@@ -16,9 +16,9 @@ import {
 } from "../../control/linux/packet.js";
 import { type Daemon, vxlane } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
-import { createLab, type Host, twoHosts } from "../support/netns.js";
+import { createLab, type End, type Host, kernelVxlan, twoHosts } from "../support/netns.js";
 import { namespaceFile } from "./driver-lab.js";
-import { testFrame } from "./traffic.js";
+import { BROADCAST, reachable, testFrame, udpOneWay } from "./traffic.js";
 import { one, two, VNI } from "./xdp-lab.js";
 
 const ROUNDS = 5;
@@ -95,4 +95,32 @@ test.each([
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, quiet: true });
   await a.ns.sysctl("net/ipv6/conf/default/disable_ipv6=1");
   await removeUnderFlood(ours.daemon, a, ours.device, ours.device, { mac: one.mac });
+});
+
+test("flows of what stays keep every datagram and their order, while other ports go and MACs move", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config: { workers: 3 } });
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await reachable(ours, kernel);
+  let isOver = false;
+  const restless = testFrame(BROADCAST, "02:00:00:00:00:99", "here and there");
+  const churn = async () => {
+    for (let round = 0; !isOver; round++) {
+      expect(await change(ours.daemon, "PUT", `ports/other${round % 3}`, {})).toBe(201);
+      for (const { host, device } of [ours, kernel]) await host.agent.call("sendFrames", device, [restless]);
+      expect(await change(ours.daemon, "DELETE", `ports/other${round % 3}`)).toBe(204);
+    }
+  };
+  const flow = async (from: End, to: End) => {
+    for (let round = 0; round < 15; round++) await udpOneWay(from, to, 4, Array(200).fill(100 + round));
+  };
+  const churned = churn();
+  try {
+    await Promise.all([flow(ours, kernel), flow(kernel, ours), flow(ours, kernel), flow(kernel, ours)]);
+  } finally {
+    isOver = true;
+    await churned;
+  }
+  await ours.daemon.expectMetricOver(0, "vxlane_fdb_events_total", { event: "moved" });
+  await ours.daemon.expectBalance();
 });
