@@ -29,6 +29,7 @@ import { TooBigReport } from "./too-big.js";
 import { useTrains } from "./trains.js";
 import { TunnelUnderlay } from "./tunnel-underlay.js";
 import { chooseUnderlay } from "./underlay-choice.js";
+import { tellNarrow } from "./underlay-mtu.js";
 import { UnderlaySockets } from "./underlay-sockets.js";
 import { Watch } from "./watch.js";
 import { Workers } from "./workers.js";
@@ -132,9 +133,14 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   const pathMtu = new PathMtu(tunnelOptions.local, port);
   cleanup.add("close the ICMP socket", () => pathMtu.close());
   const { stateDir } = config;
+  const onUnderlayMtu = (mtu: number) => {
+    const inside = innerMtu(mtu, isIpv6);
+    overlay.setDefaultMtu(inside);
+    tellNarrow(tables.networks, inside, problems);
+  };
   const watch = new Watch(
     { local, interface: underlayInterface, stateDir },
-    { ports, underlay, problems, events, tunnel, onUnderlayMtu: (mtu) => overlay.setDefaultMtu(innerMtu(mtu, isIpv6)) },
+    { ports, underlay, problems, events, tunnel, onUnderlayMtu },
   );
   const tooBig = new TooBigReport(xdp, problems);
   const damping = new DampingReport(tables, problems, log);

@@ -8,6 +8,7 @@ import type { Logger } from "pino";
 export type ProblemCode =
   | "underlay_address" // no interface has the local address
   | "underlay_down"
+  | "underlay_mtu" // it carries less than networks allow
   | "underlay_xdp" // its interface has no XDP sockets now
   | "underlay_interface" // the interface of the config is not there
   | "underlay_groups" // a multicast group could not be joined again

@@ -133,6 +133,9 @@ export class Watch {
     const { ports, problems } = this.#watched;
     try {
       ports.reopen(name);
+      // To be found in the log: whoever deleted a TAP took its addresses and its place in a bridge away with it.
+      const lost = "it is there again, but may lack its addresses and its bridge";
+      problems.begin("port_gone", name, `port ${name}: its interface was deleted; ${lost}`);
       problems.end("port_gone", name);
     } catch (error) {
       problems.begin(

@@ -119,6 +119,17 @@ test("from nothing to a tunnel that carries traffic, and back to nothing", async
   expect(await shell.json("status")).toMatchObject({ networks: 0, ports: 0, problems: [] });
 });
 
+test("an underlay that has become narrow is a problem, until the network is told so", async () => {
+  const { shell, a, b } = await emptyDaemon();
+  await shell.run(`network add 100 --name blue --vtep ${b.address}`);
+  await a.ns.ip("link set under0 mtu 1400");
+  const problems = async () => (await shell.json<{ problems: { code: string; message: string }[] }>("status")).problems;
+  const narrow = { code: "underlay_mtu", message: expect.stringContaining("network set blue --mtu 1350") };
+  await expect.poll(problems).toEqual([expect.objectContaining(narrow)]);
+  await shell.run("network set blue --mtu 1350");
+  await expect.poll(problems).toEqual([]);
+});
+
 test("the flood list and the FDB decide where frames go", async () => {
   const { shell, a, b } = await emptyDaemon();
   const { code, stderr } = await shell.try("network add 100 --flood headend --allow 10.99.0.0/24");
