@@ -50,19 +50,31 @@ static void send_train(struct iovec *pieces, int count, int size, int datagrams)
 
 static int is_super(struct frame frame) { return (virtio_of(frame)->type & ~ECN) == TCPV4; }
 
+/* Segments of one length, of one super-frame and the next; a shorter one is the last. */
+static struct {
+  uint8_t bytes[TRAIN_BYTES_MAX + 64];
+  int len, count, stride, is_closed;
+} train;
+
+static void end_train(void) {
+  if (train.count) send_train(&(struct iovec){train.bytes, train.len}, 1, train.stride, train.count);
+  train.len = train.count = train.is_closed = 0;
+}
+
 static void send_super(struct frame frame) {
-  static uint8_t train[TRAIN_BYTES_MAX + 64];
   int headers = headers_of(frame), size = virtio_of(frame)->gso_size, stride = VXLAN_LEN + headers + size;
   if (headers == 0 || size == 0) return;
-  int per_train = TRAIN_BYTES_MAX / stride < TRAIN_MAX ? TRAIN_BYTES_MAX / stride : TRAIN_MAX;
   int segments = (frame.len - headers + size - 1) / size;
-  for (int n = 0; n < segments;) {
-    int count = 0, bytes = 0;
-    for (; count < per_train && n < segments; count++, n++) {
-      memcpy(train + bytes, vxlan, VXLAN_LEN);
-      bytes += VXLAN_LEN + cut(frame, headers, size, n, train + bytes + VXLAN_LEN);
-    }
-    send_train(&(struct iovec){train, bytes}, 1, stride, count);
+  for (int n = 0; n < segments; n++) {
+    int is_full = train.count == TRAIN_MAX || train.len + stride > TRAIN_BYTES_MAX;
+    if (train.is_closed || is_full || train.stride != stride) end_train();
+    uint8_t *to = train.bytes + train.len;
+    memcpy(to, vxlan, VXLAN_LEN);
+    int len = VXLAN_LEN + cut(frame, headers, size, n, to + VXLAN_LEN);
+    train.len += len;
+    train.count++;
+    train.stride = stride;
+    train.is_closed = len < stride;
   }
 }
 
@@ -78,6 +90,7 @@ static void encap(void) {
         end = first + 1;
         continue;
       }
+      end_train();
       for (end = first; end < count && frames[end].len == len && !is_super(frames[end]); end++) {
         if ((end + 1 - first) * (VXLAN_LEN + len) > TRAIN_BYTES_MAX) break;
         finish(frames[end]);
@@ -86,6 +99,7 @@ static void encap(void) {
       }
       send_train(payload + first, end - first, VXLAN_LEN + len, end - first);
     }
+    end_train();
     if (count < BATCH) return;
   }
 }
