@@ -39,8 +39,13 @@ export class UnderlaySockets {
     }
     const socket = this.#underlay.joinGroup(group);
     const worker = this.#nextWorker++ % this.#workers.count;
+    try {
+      epollAdd(this.#workers.epoll(worker), socket.fd, EPOLL_UNDERLAY, socket.fd);
+    } catch (error) {
+      socket.close(); // nobody would read it
+      throw error;
+    }
     this.#groups.set(group, { socket, worker, uses: 1 });
-    epollAdd(this.#workers.epoll(worker), socket.fd, EPOLL_UNDERLAY, socket.fd);
   }
 
   /** Joins all groups again on an interface that took the place of the old one. @throws SyscallError */

@@ -125,9 +125,9 @@ export class Workers {
     return this.#workers.length;
   }
 
-  /** A worker's epoll set. */
+  /** A worker's epoll set; -1 once they have stopped, for whatever is closed after them. */
   epoll(worker: number): number {
-    return this.#workers[worker].epoll;
+    return this.#workers[worker]?.epoll ?? -1;
   }
 
   /** Has a worker go round once, even if nothing is ready. */
