@@ -19,6 +19,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "priority.h"
+
 /* struct virtio_net_hdr_v1_hash_tunnel of Linux 6.17, little-endian. */
 struct virtio {
   uint8_t flags, type;
@@ -29,8 +31,6 @@ enum { NEEDS_CSUM = 1, UDP_TUNNEL_CSUM = 8, TCPV4 = 1, UDP_L4 = 5, UDP_TUNNEL_IP
 enum { VIRTIO_LEN = sizeof(struct virtio), FRAME_MAX = 65536 + 64, HEADROOM = 128, SLOT = HEADROOM + FRAME_MAX };
 /* As vxlane: frames of a batch, bytes after which it ends because they have to stay in the cache, batches of a turn. */
 enum { BATCH = 64, BYTES_AT_ONCE = 256 << 10, TURNS = 4 };
-/* And how the scheduler treats its workers: a short slice (Linux 6.12) lets a thread that wakes up have the core sooner. */
-enum { NICE = -10, SLICE_NS = 100000 };
 
 /* `virtio` is what came with it, until the headers of a tunnel are written over that. */
 struct frame {
@@ -124,17 +124,6 @@ static int read_frames(struct frame *frames) {
 }
 
 /* ---- two descriptors, until the end ---- */
-
-static void hurry(void) {
-  struct {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-  } attr = {.size = sizeof attr, .nice = NICE, .runtime = SLICE_NS};
-  require(syscall(SYS_sched_setattr, 0, &attr, 0) == 0, "sched_setattr");
-}
 
 static void serve(int tap, void (*encap)(void), int underlay, void (*decap)(void)) {
   int epoll = epoll_create1(0);

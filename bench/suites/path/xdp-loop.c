@@ -20,11 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "priority.h"
 
 #ifndef XDP_MAX_TX_SKB_BUDGET /* Linux 6.17 */
 #define XDP_MAX_TX_SKB_BUDGET 9
@@ -33,7 +34,7 @@
 /* As vxlane has them: frames, entries of each ring, and how many frames a ring holds at most. */
 enum { FRAME_SHIFT = 11, FRAMES = 4096, RING = 1024, SHARE = 896 };
 /* Frames of a batch; rounds until everything is looked at; how long empty rings are watched before the thread sleeps. */
-enum { BATCH = 64, ROUNDS = 16, WATCH_NS = 20000, SEND_BUFFER = 16 << 20, NICE = -10 };
+enum { BATCH = 64, ROUNDS = 16, WATCH_NS = 20000, SEND_BUFFER = 16 << 20 };
 
 struct ring {
   uint32_t *producer, *consumer;
@@ -274,7 +275,7 @@ int main(int count, char **arguments) {
   struct side underlay = open_side(if_nametoindex(arguments[2]), is_tunnel, port.fd);
   refill(&port);
   refill(&underlay);
-  setpriority(PRIO_PROCESS, 0, NICE);
+  hurry();
   puts("ready");
   fflush(stdout);
   uint64_t watch_until = 0;
