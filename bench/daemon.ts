@@ -5,10 +5,10 @@
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Stopped, spawnIn, stop } from "./host.js";
+import { folderPrefix } from "./orphans.js";
 import type { Run } from "./suite.js";
 
 const CLI = fileURLToPath(new URL("../control/cli/main.js", import.meta.url));
@@ -46,7 +46,7 @@ export async function startDaemon(
 ): Promise<Daemon> {
   const missing = daemonMissing();
   if (missing !== undefined) throw new Error(missing);
-  const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
+  const folder = await mkdtemp(folderPrefix());
   run.defer(() => rm(folder, { recursive: true, force: true }));
   const [config, socket] = [join(folder, "vxlane.yaml"), join(folder, "api.sock")];
   await writeFile(config, `${body}\napi: { socket: ${socket} }\nstateDir: ${folder}/state\n`);

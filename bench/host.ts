@@ -46,6 +46,9 @@ export function ip(...args: string[]): Promise<string> {
   return command("ip", args);
 }
 
+/** Before the process id of the run that made a namespace. */
+export const NAMESPACE_PREFIX = "vxb";
+
 /** Whether a program is where those that run here are looked for. */
 export function hasProgram(name: string): boolean {
   return FOLDERS.some((folder) => {
@@ -64,7 +67,7 @@ export function isRoot(): boolean {
 
 /** A network namespace with its loopback up, gone when the run ends. @returns its name */
 export async function makeNamespace(run: Run, suffix: string): Promise<string> {
-  const name = `vxb${process.pid}-${suffix}`;
+  const name = `${NAMESPACE_PREFIX}${process.pid}-${suffix}`;
   await ip("netns", "add", name);
   run.defer(() => ip("netns", "del", name).then(() => undefined));
   await ip("-n", name, "link", "set", "lo", "up");

@@ -1,6 +1,7 @@
 // Runs suites one after the other, shows how far it is, and takes everything away again, whatever ends the run: its end,
 // a failure, Ctrl-C, a lost terminal, an error that nobody caught.
 
+import { removeOrphans } from "./orphans.js";
 import type { Finished } from "./report/document.js";
 import type { Request } from "./request.js";
 import { type Plan, Run, type Suite } from "./suite.js";
@@ -36,6 +37,7 @@ export async function runAll(
   const stopListening = listen(interrupt, say);
   const finished: Finished[] = [];
   try {
+    await removeOrphans(say);
     for (const [index, { suite, plan }] of planned.entries()) {
       const after = planned.slice(index + 1).reduce((sum, next) => sum + next.plan.seconds, 0);
       say(`running ${suite.name}`);

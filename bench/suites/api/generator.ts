@@ -3,9 +3,9 @@
 
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnIn } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Run } from "../../suite.js";
 import { pinned } from "../path/pinning.js";
 import { type Lab, PEER_MAC, PORT, PORT_ADDRESS, PORT_MAC } from "./lab.js";
@@ -50,7 +50,7 @@ export function requireAlive({ exitCode }: ChildProcess): void {
 
 /** @returns the file that trafgen wants */
 export function writeFrame(run: Run): string {
-  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
+  const folder = mkdtempSync(folderPrefix());
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "frames.cfg");
   writeFileSync(file, `{ ${[...frame()].map((byte) => `0x${byte.toString(16)}`).join(", ")} }\n`);

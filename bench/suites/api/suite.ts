@@ -2,10 +2,10 @@
 // large answers, a million FDB entries and the metrics of a thousand networks.
 
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { daemonMissing } from "../../daemon.js";
 import { hasProgram, isRoot, makeNamespace, pause, spawnIn } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Plan, Run, Settings, Suite } from "../../suite.js";
 import { pinning } from "../path/pinning.js";
 import { BARE } from "./bare.js";
@@ -143,7 +143,7 @@ function sayForwarding(run: Run, { entries, forwarded, answered, p99 }: Measures
 
 /** The bare server, on its socket. */
 async function startBare(run: Run): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
+  const folder = mkdtempSync(folderPrefix());
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const socket = join(folder, "bare.sock");
   const host = await makeNamespace(run, "bare");

@@ -4,10 +4,10 @@
 
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { command, ip, spawnIn } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Run } from "../../suite.js";
 import {
   describe,
@@ -77,7 +77,7 @@ async function start(
   const candidates = FOLDERS.map((folder) => fileURLToPath(new URL(`${folder}/${name}.c`, import.meta.url)));
   const source = candidates.find((path) => existsSync(path));
   if (source === undefined) throw new Error("the C loop's source is not in this installation, only in the repository");
-  const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
+  const folder = await mkdtemp(folderPrefix());
   run.defer(() => rm(folder, { recursive: true, force: true }));
   const program = join(folder, name);
   await command("gcc", ["-O2", "-march=native", "-std=gnu11", "-Wall", "-o", program, source], COMPILE_MS, run.signal);

@@ -5,10 +5,10 @@
 // everything at once is the ceiling that stands beside each rate.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pause, spawnIn, stop } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Run } from "../../suite.js";
 import { books, type DeviceCounters, type Flow, type Rate, readDevice, receivedBetween } from "./counters.js";
 import { trafgenConfig } from "./frames.js";
@@ -66,7 +66,7 @@ export interface BlastOptions {
 export async function blast(run: Run, way: Way, options: BlastOptions): Promise<Blast> {
   const { direction, frameLen, seconds, generator } = options;
   const [from, to] = direction === "out" ? [way.a, way.b] : [way.b, way.a];
-  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
+  const folder = mkdtempSync(folderPrefix());
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const [file = "", ...args] = generator.commandLine(from.device, way.frame(direction, frameLen), folder);
   const joined = to.joins === true ? frameLen : undefined;

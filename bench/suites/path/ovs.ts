@@ -6,9 +6,9 @@
 // container's veth that is a port of br-int.
 
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ip, spawnIn } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Run } from "../../suite.js";
 import { describe, type Host, inside, OVERLAY_MTU, UNDERLAY, UNDERLAY_DEVICE, VNI, VXLAN_PORT } from "./hosts.js";
 import { type Parties, pinned } from "./pinning.js";
@@ -32,7 +32,7 @@ export async function startOvs(
   host: Host,
   { ports = [], fdb = [], nextHopMac, parties }: OvsOptions = {},
 ): Promise<number | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), "vxlane-bench-ovs-"));
+  const folder = await mkdtemp(folderPrefix());
   run.defer(() => rm(folder, { recursive: true, force: true }));
   const paths = [`OVS_RUNDIR=${folder}`, `OVS_LOGDIR=${folder}`, `OVS_DBDIR=${folder}`];
   const [database, socket, control] = [join(folder, "conf.db"), join(folder, "db.sock"), join(folder, "switch.ctl")];

@@ -3,10 +3,10 @@
 
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Daemon } from "../../daemon.js";
 import { hasProgram, pause, spawnIn, stop } from "../../host.js";
+import { folderPrefix } from "../../orphans.js";
 import type { Run } from "../../suite.js";
 import { pinned } from "../path/pinning.js";
 import {
@@ -158,7 +158,7 @@ async function broadcasts(run: Run, lab: Lab): Promise<Traffic> {
 
 /** Broadcasts of 64 bytes into a device of host a. */
 function startTrafgen(run: Run, { a }: Lab, device: string): ChildProcess {
-  const folder = mkdtempSync(join(tmpdir(), "vxlane-bench-"));
+  const folder = mkdtempSync(folderPrefix());
   run.defer(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, "frames.cfg");
   const headers = [

@@ -234,7 +234,8 @@ export async function orphanedNamespaces(prefix: string): Promise<string[]> {
   });
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of that id is there. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -4,7 +4,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -12,6 +11,7 @@ import koffi from "koffi";
 import { Drop } from "../../../../dataplane-wasm/drop.js";
 import * as layout from "../../../../dataplane-wasm/layout.js";
 import { hasProgram } from "../../../host.js";
+import { folderPrefix } from "../../../orphans.js";
 import type { Run } from "../../../suite.js";
 
 const FLAGS = ["-O3", "-march=native", "-shared", "-fPIC", "-std=gnu11", "-Wall"];
@@ -54,7 +54,7 @@ async function buildTwin(run: Run): Promise<string> {
   const missing = twinMissing();
   const folder = sources();
   if (missing !== undefined || folder === undefined) throw new Error(missing);
-  const output = await mkdtemp(join(tmpdir(), "vxlane-bench-"));
+  const output = await mkdtemp(folderPrefix());
   run.defer(() => rm(output, { recursive: true, force: true }));
   await writeFile(join(output, "layout.h"), layoutHeader());
   const library = join(output, "twin.so");

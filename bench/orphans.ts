@@ -1,0 +1,37 @@
+// What a run has left that was killed (kill -9, out of memory) and could take nothing away: namespaces with generators in
+// them that send for ever, and folders. The next run removes both first. Names carry the process id of their run, so what
+// belongs to one that lives is left alone.
+
+import { readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isAlive, removeNamespace } from "../control/demo/lab/netns.js";
+import { ip, isRoot, NAMESPACE_PREFIX } from "./host.js";
+
+const FOLDER_PREFIX = "vxlane-bench-";
+
+/** For mkdtemp. */
+export function folderPrefix(): string {
+  return join(tmpdir(), `${FOLDER_PREFIX}${process.pid}-`);
+}
+
+/** @param say is told if there was something */
+export async function removeOrphans(say: (line: string) => void): Promise<void> {
+  if (!isRoot()) return;
+  // Without `ip` there is nothing to remove, and suites say what they miss.
+  const list = await ip("netns", "list").catch(() => "");
+  const namespaces = orphansIn(list.split("\n"), NAMESPACE_PREFIX);
+  const folders = orphansIn(readdirSync(tmpdir()), FOLDER_PREFIX);
+  for (const name of namespaces) await removeNamespace(name);
+  for (const name of folders) rmSync(join(tmpdir(), name), { recursive: true, force: true });
+  const count = namespaces.length + folders.length;
+  if (count > 0) say(`removed what a run that was killed had left: ${[...namespaces, ...folders].join(", ")}`);
+}
+
+function orphansIn(names: readonly string[], prefix: string): string[] {
+  const owned = new RegExp(`^${prefix}(\\d+)-\\S+`);
+  return names.flatMap((name) => {
+    const [match, owner] = owned.exec(name) ?? [];
+    return match === undefined || isAlive(Number(owner)) ? [] : [match];
+  });
+}
