@@ -5,6 +5,10 @@
 // The requests are written once, one for each buffer: read into the headroom, so that the virtio-net header comes to lie in
 // front of the frame, from where its 10 bytes are copied into the descriptor.
 //
+// Measured alone, ns a frame of 64 B in batches of 64 (10th percentile of 4,000): readv 742; this 538; without registered buffers 560; with
+// the queue registered, too, 501, but then the ring would keep a queue alive that control has closed, and its interface with it. What
+// else io_uring_setup offers (SINGLE_ISSUER with DEFER_TASKRUN, COOP_TASKRUN, NO_SQARRAY) changes nothing: the reads end within the call.
+//
 // How many reads to hand over: one more than the queue gave last time, and twice as many as long as all of them find a frame. A
 // queue with one frame, as between two that talk in turns, takes one call with two reads.
 
