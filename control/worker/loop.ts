@@ -16,6 +16,7 @@
 //
 //   in the set  --a batch, and more was there after it-->  watched  --nothing for WATCH_US (busyPoll, if longer)-->  in the set
 
+import { performance } from "node:perf_hooks"; // the global one costs a look-up by name at each use
 import {
   CONTEXT_BUSY_NS,
   CONTEXT_COMMAND,
