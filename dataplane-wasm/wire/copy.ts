@@ -12,6 +12,7 @@ export function copyHeaders(to: usize, from: usize, len: u32): void {
   v128.store(to, v128.load(from, 48), 48);
   if (len <= 64) return;
   v128.store(to, v128.load(from, 64), 64); // TCP with a timestamp
+  if (len <= 80) return;
   for (let n: u32 = 80; n < len; n += 16) v128.store(to + n, v128.load(from + n));
 }
 
