@@ -107,14 +107,19 @@ describe("a TAP device", () => {
     const host = await oneHost();
     await host.ns.ip("link add blue0 type bridge", "tuntap add mode tun name blue1");
     const before = openDescriptors();
+    const remedy = "driver xdp attaches to an interface that is there (port add: --driver xdp)";
     const coded = (message: string) => expect.objectContaining({ code: "ERR_HOST_INTERFACE", message });
-    expect(() => tap(host)).toThrow(coded("blue0 is an existing bridge device, not a TAP device"));
-    expect(() => tap(host, { name: "blue1" })).toThrow(coded("blue1 is an existing TUN device, not a TAP device"));
-    expect(() => tap(host, { name: "lo" })).toThrow(coded("lo is an existing network interface, not a TAP device"));
+    expect(() => tap(host)).toThrow(coded(`blue0 is an existing bridge device, not a TAP device; ${remedy}`));
+    expect(() => tap(host, { name: "blue1" })).toThrow(
+      coded(`blue1 is an existing TUN device, not a TAP device; ${remedy}`),
+    );
+    expect(() => tap(host, { name: "lo" })).toThrow(
+      coded(`lo is an existing network interface, not a TAP device; ${remedy}`),
+    );
     expect(() => tap(host, { name: "a-name-of-16-byt" })).toThrow(coded("a-name-of-16-byt is over 15 bytes long"));
     tap(host, { name: "blue2", queues: 2 });
     expect(() => tap(host, { name: "blue2", queues: 2 })).toThrow(
-      coded("the TAP device blue2 is in use by another program"),
+      coded(`the TAP device blue2 is in use by another program; ${remedy}`),
     );
     expect(openDescriptors().length).toBe(before.length + 3); // blue2's two queues and its netlink socket
   });

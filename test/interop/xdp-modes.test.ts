@@ -109,10 +109,11 @@ test("generic mode takes no super-frames, counts them, and says the remedy, with
   await daemon.expectMetric(3, "vxlane_dropped_frames_total", { reason: "too_big", direction: "encap" });
   await daemon.expectBalance();
   expect(await daemon.dropped("port_lost")).toBe(0);
-  const { problems } = await daemon.get<{ problems: { code: string; message: string }[] }>("/v1/status");
-  expect(problems).toMatchObject([
-    { code: "port_too_big", message: expect.stringMatching(/^port veth0: 3 frames .*tso off/) },
-  ]);
+  const problems = async () =>
+    (await daemon.get<{ problems: { code: string; message: string }[] }>("/v1/status")).problems;
+  await expect
+    .poll(problems)
+    .toMatchObject([{ code: "port_too_big", message: expect.stringMatching(/^port veth0: 3 frames .*tso off/) }]);
 
   await box.host.ns.run("ethtool", ["-K", "eth0", "tso", "off", "gso", "off"]);
   await tcpBothWays(box, kernel, 2_000_000);
