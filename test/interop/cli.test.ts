@@ -175,6 +175,7 @@ test("the flood list and the FDB decide where frames go", async () => {
 
 test("what cannot be done is said in one sentence, and changes nothing", async () => {
   const { shell, a, b } = await emptyDaemon();
+  await a.ns.ip("link add veth0 type veth peer name veth1");
   const before = await links(a);
   await shell.run(`network add 100 --name blue --vtep ${b.address}`);
   await shell.run(`port add 100 ${PORT} --mac ${one.mac}`);
@@ -190,7 +191,7 @@ test("what cannot be done is said in one sentence, and changes nothing", async (
   await shell.refuses("network show green", 4, /there is no network green/);
   await shell.refuses(`port add 100 ${PORT}`, 5, new RegExp(`port ${PORT} of network 100 is there already`));
   await shell.refuses("port add 100 lo", 2, /lo/);
-  await shell.refuses("port add 100 under0", 2, /under0.*--driver xdp/);
+  await shell.refuses("port add 100 veth0", 2, /veth0.*--driver xdp/);
   await shell.refuses("network set 100 --mtu 9000", 2, /mtu: 9000 .*underlay.*up to 1450/);
   await shell.refuses("network set 7 --mtu 1400", 4, /7/);
   await shell.refuses("port add 7 red0", 4, /7/);
