@@ -5,6 +5,7 @@
 
 import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { checksumUnfinished, unfinishChecksum } from "./checksums";
+import { beginFlood, floodCopies } from "./decap-flood";
 import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { applyEcn } from "./ecn";
@@ -31,7 +32,6 @@ import {
   FDB_VALUE_ID_SHIFT,
   FDB_VALUE_KIND_SHIFT,
 } from "./layout/fdb";
-import { FLOOD_ATTACHMENT_COUNT, FLOOD_IDS } from "./layout/lists";
 import { OUTPUTS_MAX } from "./layout/maxima";
 import {
   ATTACHMENT_FLAG_LIVE,
@@ -39,7 +39,6 @@ import {
   ATTACHMENT_MTU,
   NETWORK_FLAG_DROP_VLAN,
   NETWORK_FLAGS,
-  NETWORK_FLOOD_LIST,
   NETWORK_MTU,
   VNI_TABLE,
 } from "./layout/networks";
@@ -272,34 +271,4 @@ function noteChecksum(input: Descriptor, frame: usize, len: u32, inner: u64, mtu
     }
   }
   input.flags |= <u16>DESC_FLAG_UNFINISHED;
-}
-
-/** Split horizon: what came from a VTEP is flooded to ports only. */
-function beginFlood(input: Descriptor, net: usize): void {
-  const list: usize = atomic.load<u32>(net + NETWORK_FLOOD_LIST);
-  if (list === 0) {
-    dropInput(input, Drop.DecapNoDestination);
-    return;
-  }
-  input.verdict = <u8>VERDICT_FLOOD;
-  input.floodList = <u32>list;
-}
-
-/** Emits copies from `cursor` on. Returns outputs | resume cursor << 32; 0 there means that all are out. */
-function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32, cursor: u32): u64 {
-  const list: usize = input.floodList;
-  const total = load<u32>(list, FLOOD_ATTACHMENT_COUNT);
-  const tail = portVirtioTail(input);
-  let outputs = at;
-  for (let n = cursor; n < total; n++) {
-    if (outputs === OUTPUTS_MAX) return <u64>outputs | ((<u64>n) << 32);
-    const id = load<u32>(list + ((<usize>n) << 2), FLOOD_IDS);
-    const to = attachmentPtr(id);
-    if (!(load<u32>(to, ATTACHMENT_FLAGS) & ATTACHMENT_FLAG_LIVE)) continue;
-    const virtio = portVirtio(input, load<u32>(to, ATTACHMENT_MTU));
-    if (virtio === VIRTIO_TOO_BIG) input.drop = <u8>Drop.DecapTooBig;
-    else emitPort(worker, outputs++, index, id, virtio, tail);
-  }
-  if (input.copies === 0) dropInput(input, input.drop !== Drop.None ? input.drop : Drop.DecapNoDestination);
-  return outputs;
 }
