@@ -11,22 +11,10 @@
 #include <arpa/inet.h>
 
 #include "frame.h"
+#include "outer.h"
 #include "tap.h"
 
 enum { TUNNEL = 3, IN_TURN = 256, SRC_PORT = 50000 };
-
-/* Ethernet, IPv4, UDP, VXLAN; whoever sends it on finds the MACs. */
-struct outer {
-  uint8_t dst[6], src[6];
-  uint16_t ether_type;
-  uint8_t version_ihl, tos;
-  uint16_t ip_len, id, fragment;
-  uint8_t ttl, protocol;
-  uint16_t ip_checksum;
-  uint32_t local, remote;
-  uint16_t src_port, dst_port, udp_len, udp_checksum;
-  uint32_t flags, vni;
-} __attribute__((packed));
 
 enum { OUTER_LEN = sizeof(struct outer), MAX_INNER = 65535 - (OUTER_LEN - ETHERNET_LEN) };
 

@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "outer.h"
 #include "priority.h"
 
 #ifndef XDP_MAX_TX_SKB_BUDGET /* Linux 6.17 */
@@ -46,19 +47,6 @@ struct side {
   int fd;
   struct ring rx, tx, fill, done;
 };
-
-/* Ethernet, IPv4, UDP, VXLAN */
-struct outer {
-  uint8_t dst[6], src[6];
-  uint16_t ether_type;
-  uint8_t version_ihl, tos;
-  uint16_t ip_len, id, fragment;
-  uint8_t ttl, protocol;
-  uint16_t ip_checksum;
-  uint32_t local, remote;
-  uint16_t src_port, dst_port, udp_len, udp_checksum;
-  uint32_t flags, vni;
-} __attribute__((packed));
 
 static uint8_t *umem;
 static uint32_t free_frames[FRAMES], free_count;
