@@ -3,7 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import type { Daemon } from "../support/daemon.js";
-import { kernelVxlan, TUNNEL_TAP, UNDERLAY } from "../support/netns.js";
+import { type Host, kernelVxlan, TUNNEL_TAP, UNDERLAY } from "../support/netns.js";
 import { carries, carriesThroughTap, pair, problemsOf, statusOf, throughTap, two, VNI } from "./tap-lab.js";
 import { pingBothWays, unreachable } from "./traffic.js";
 
@@ -21,16 +21,21 @@ test("the interface goes down and up, and its peer's MAC changes", async () => {
   await carries(ours, kernel);
 });
 
-test("the interface is removed and made again, and renamed", async () => {
-  const { a, b, ours } = await pair();
+/** Deletes the underlay's interface and makes it again, and waits until the daemon has noticed both. */
+async function replaceInterface(a: Host, b: Host, daemon: Daemon): Promise<void> {
   await a.ns.ip(`link del ${UNDERLAY}`);
-  await expect.poll(() => problemsOf(ours.daemon)).toContain("underlay_address");
+  await expect.poll(() => problemsOf(daemon)).toContain("underlay_address");
   await a.lab.link(
     { host: a.ns, name: UNDERLAY, addresses: [`${a.address}/24`] },
     { host: b.ns, name: UNDERLAY, addresses: [`${b.address}/24`] },
     1500,
   );
-  await expect.poll(() => problemsOf(ours.daemon)).toEqual([]);
+  await expect.poll(() => problemsOf(daemon)).toEqual([]);
+}
+
+test("the interface is removed and made again, and renamed", async () => {
+  const { a, b, ours } = await pair();
+  await replaceInterface(a, b, ours.daemon);
   // The kernel's device has gone with the interface below it.
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await carriesThroughTap(a, ours, kernel);
@@ -85,14 +90,7 @@ test("no descriptor is lost when its interface comes and goes", async () => {
   const open = async () => (await readdir(`/proc/${pid}/fd`)).length;
   const before = await open();
   for (let turn = 0; turn < 3; turn++) {
-    await a.ns.ip(`link del ${UNDERLAY}`);
-    await expect.poll(() => problemsOf(ours.daemon)).toContain("underlay_address");
-    await a.lab.link(
-      { host: a.ns, name: UNDERLAY, addresses: [`${a.address}/24`] },
-      { host: b.ns, name: UNDERLAY, addresses: [`${b.address}/24`] },
-      1500,
-    );
-    await expect.poll(() => problemsOf(ours.daemon)).toEqual([]);
+    await replaceInterface(a, b, ours.daemon);
   }
   await expect.poll(open).toBeLessThanOrEqual(before);
 });
