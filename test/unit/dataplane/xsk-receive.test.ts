@@ -2,16 +2,15 @@
 // virtio-net header that it gets for it. Whatever it gets has to come out right when somebody finishes it.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { type Dataplane, instantiateDataplane } from "../../../control/dataplane.js";
+import type { Dataplane } from "../../../control/dataplane.js";
 import { inputPtr } from "../../../control/drivers/io-tables.js";
-import { createMemory, type SharedMemory } from "../../../control/memory.js";
+import type { SharedMemory } from "../../../control/memory.js";
 import * as L from "../../../dataplane-wasm/layout.js";
 import { checksum, crc32c, pseudoHeader } from "../../oracle/checksum.js";
 import { vxlan } from "../../oracle/decap.js";
 import { parse } from "../../oracle/parse.js";
 import { finish, PLAIN, type Virtio } from "../../oracle/virtio.js";
 import { concat, filler, readBe16 } from "../../support/bytes.js";
-import { dataplaneModule } from "../../support/engine.js";
 import {
   type ChecksumMode,
   ETHERTYPE,
@@ -27,30 +26,16 @@ import {
   udp,
 } from "../../support/frames.js";
 import { HOST_A, HOST_B, HOST_FAR } from "../../support/worlds.js";
+import { emptyRings, RINGS, SLOT, SOCKET, UMEM, WORKER } from "../../support/xsk-rings.js";
 
-const WORKER = 1;
-const SLOT = 2;
 const PORT = 7;
-const FRAME_SHIFT = 11;
-const UMEM = L.XSK + WORKER * L.XSK_SIZE;
-const STATE = UMEM + L.XSK_STATE;
-const SOCKET = STATE + L.XSK_SOCKETS + SLOT * L.XSK_SOCKET_SIZE;
-const RINGS = UMEM + L.XSK_RINGS + SLOT * L.XSK_SOCKET_RINGS_SIZE;
-const RING_ROOM = 16_384;
 
 let memory: SharedMemory;
 let dataplane: Dataplane;
 
 beforeEach(async () => {
-  memory = createMemory();
-  dataplane = await instantiateDataplane(await dataplaneModule(), memory.memory);
-  dataplane.initialise();
-  dataplane.xskInitialise(WORKER, FRAME_SHIFT);
+  ({ memory, dataplane } = await emptyRings());
   const { u32 } = memory;
-  [L.XSK_RX, L.XSK_TX, L.XSK_FILL, L.XSK_DONE].forEach((ring, index) => {
-    const at = RINGS + index * RING_ROOM;
-    u32.set([at, at + 64, at + 128, at + 192], (SOCKET + ring) / 4);
-  });
   u32[(SOCKET + L.XSK_SOCKET_PORT) / 4] = PORT;
   u32[(SOCKET + L.XSK_SOCKET_STATE) / 4] = L.XSK_SOCKET_OPEN;
 });

@@ -2,36 +2,22 @@
 // driver's other way, and in which order.
 
 import { beforeEach, expect, it } from "vitest";
-import { type Dataplane, instantiateDataplane } from "../../../control/dataplane.js";
+import type { Dataplane } from "../../../control/dataplane.js";
 import { outputPtr } from "../../../control/drivers/io-tables.js";
 import { PacketSender } from "../../../control/drivers/packet-send.js";
-import { createMemory, type SharedMemory } from "../../../control/memory.js";
+import type { SharedMemory } from "../../../control/memory.js";
 import * as L from "../../../dataplane-wasm/layout.js";
-import { dataplaneModule } from "../../support/engine.js";
+import { emptyRings, FRAME_SHIFT, RING_ROOM, RINGS, SLOT, SOCKET, STATE, WORKER } from "../../support/xsk-rings.js";
 
-const WORKER = 1;
-const SLOT = 2;
-const FRAME_SHIFT = 11;
 const FRAME_LEN = 100;
-const STATE = L.XSK + WORKER * L.XSK_SIZE + L.XSK_STATE;
-const SOCKET = STATE + L.XSK_SOCKETS + SLOT * L.XSK_SOCKET_SIZE;
-const RINGS = L.XSK + WORKER * L.XSK_SIZE + L.XSK_RINGS + SLOT * L.XSK_SOCKET_RINGS_SIZE;
-const RING_ROOM = 16_384;
 const SUPER = L.VIRTIO_FLAG_NEEDS_CSUM | (L.VIRTIO_GSO_TCPV4 << 8);
 
 let memory: SharedMemory;
 let dataplane: Dataplane;
 
 beforeEach(async () => {
-  memory = createMemory();
-  dataplane = await instantiateDataplane(await dataplaneModule(), memory.memory);
-  dataplane.initialise();
-  dataplane.xskInitialise(WORKER, FRAME_SHIFT);
+  ({ memory, dataplane } = await emptyRings());
   const { u32 } = memory;
-  [L.XSK_RX, L.XSK_TX, L.XSK_FILL, L.XSK_DONE].forEach((ring, index) => {
-    const at = RINGS + index * RING_ROOM;
-    u32.set([at, at + 64, at + 128, at + 192], (SOCKET + ring) / 4);
-  });
   u32[(SOCKET + L.XSK_SOCKET_LEN_MAX) / 4] = 1500;
   u32[(STATE + L.XSK_SHARE) / 4] = 64;
   open(L.XSK_SOCKET_OPEN);
