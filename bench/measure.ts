@@ -31,6 +31,8 @@ export interface Plot {
   readonly scale?: "linear" | "log";
   /** Of the y axis; linear unless said. */
   readonly yScale?: "linear" | "log";
+  /** The contenders are parts of a whole: their bars stand on one another. */
+  readonly stacked?: boolean;
 }
 
 export interface MeasureOptions {
@@ -38,7 +40,8 @@ export interface MeasureOptions {
   readonly id: string;
   readonly title: string;
   readonly unit: string;
-  readonly better: "lower" | "higher";
+  /** Neither: a part of a whole, where less of one is more of another. */
+  readonly better: "lower" | "higher" | "neither";
   /** The contender that the others are divided by. */
   readonly baseline?: string;
   readonly plot?: Plot;

@@ -1,5 +1,5 @@
 // Draws a chart as SVG with echarts, without a browser. Names on the x axis give bars with whiskers from the least round to
-// the greatest; numbers give lines with error bars. What is absent is written where its bar would stand. The colours
+// the greatest, or bars of parts upon one another; numbers give lines with error bars. What is absent is written where its bar would stand. The colours
 // are variables of the page (palette.ts).
 
 import type { CustomSeriesRenderItem, EChartsOption, SeriesOption } from "echarts";
@@ -16,6 +16,8 @@ const CAP = 4;
 /** More bars than this have no room for their values. */
 const LABELLED_BARS_MAX = 30;
 const LOG_TICKS_MAX = 9;
+/** Of the whole: less has no room for its value. */
+const LABELLED_PART_MIN = 0.04;
 /** A bar of fewer pixels has room for two digits. */
 const NARROW = 30;
 const INK = placeholder("ink");
@@ -41,7 +43,7 @@ export function symbolOf(index: number): string {
 }
 
 function optionOf(chart: Chart, colourOf: (contender: string) => number): EChartsOption {
-  const { categories, xLabel, xScale, yScale, unit, series, ceiling } = chart;
+  const { categories, xLabel, xScale, yScale, stacked, unit, series, ceiling } = chart;
   const label = { color: INK, fontSize: 13 };
   const axis = {
     nameTextStyle: { color: FAINT, fontSize: 13 },
@@ -79,6 +81,7 @@ function optionOf(chart: Chart, colourOf: (contender: string) => number): EChart
     yAxis: {
       ...axis,
       ...(yScale === "log" ? logAxis(chart, label) : { type: "value", axisLabel: { ...label, formatter: compact } }),
+      ...(stacked ? { max: highest(chart) } : {}),
       name: unit,
       nameTextStyle: { ...axis.nameTextStyle, align: "left" },
       splitLine: { lineStyle: { color: placeholder("line") } },
@@ -86,11 +89,13 @@ function optionOf(chart: Chart, colourOf: (contender: string) => number): EChart
     series:
       categories === undefined
         ? [...series.flatMap((each) => lines(each, colourOf(each.name))), ...ceilingLine(ceiling)]
-        : [
-            ...series.map((each) => bars(each, colourOf(each.name), categories.length)),
-            ...series.map((each, index) => whiskers(each, index, chart)),
-            ...ceilingMarks(ceiling),
-          ],
+        : stacked
+          ? series.map((each) => parts(each, colourOf(each.name), chart))
+          : [
+              ...series.map((each) => bars(each, colourOf(each.name), categories.length)),
+              ...series.map((each, index) => whiskers(each, index, chart)),
+              ...ceilingMarks(ceiling),
+            ],
   };
 }
 
@@ -120,6 +125,24 @@ function bars({ name, points }: Series, colour: number, categories: number): Ser
   const data: (number | null)[] = Array.from({ length: categories }, () => null);
   for (const { x, median } of points) data[x] = median;
   return { type: "bar", name, data, ...GAPS, itemStyle: { color: placeholder(seriesColour(colour)) }, silent: true };
+}
+
+/** A part of each bar, with its value where there is room. */
+function parts({ name, points }: Series, colour: number, chart: Chart): SeriesOption {
+  const data = (chart.categories ?? []).map((_, x) => {
+    const value = points.find((point) => point.x === x)?.median ?? null;
+    const show = value !== null && value >= highest(chart) * LABELLED_PART_MIN;
+    return { value, label: { show, formatter: value === null ? "" : value.toFixed(0), color: placeholder("paper") } };
+  });
+  const itemStyle = { color: placeholder(seriesColour(colour)) };
+  return { type: "bar", stack: "whole", name, data, ...GAPS, itemStyle, silent: true };
+}
+
+/** The whole number above the highest stack; sums of shares are not exactly 100. */
+function highest({ series }: Chart): number {
+  const totals: number[] = [];
+  for (const { x, median } of series.flatMap(({ points }) => points)) totals[x] = (totals[x] ?? 0) + median;
+  return Math.ceil(Number(Math.max(0, ...totals.map((total) => total ?? 0)).toFixed(3)));
 }
 
 /** Whiskers, the value above, and a word where there is no bar. */

@@ -51,7 +51,7 @@ export function comparisonText(comparison: Comparison, tolerance: number): strin
 }
 
 const NUMERIC = new Set([3, 5, 8]);
-const ORDER = ["gone", "loss", "small loss", "gain", "new", "equal"] as const;
+const ORDER = ["gone", "loss", "small loss", "gain", "moved", "new", "equal"] as const;
 
 function worstFirst(a: Change, b: Change): number {
   return ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || Math.abs(b.change ?? 0) - Math.abs(a.change ?? 0);

@@ -10,7 +10,8 @@ import { VxlaneError } from "../../control/errors.js";
 import { type Spread, spread } from "../statistics.js";
 import type { MeasureReport, Report, Row } from "./schema.js";
 
-export type Verdict = "equal" | "gain" | "small loss" | "loss" | "gone" | "new";
+/** Moved: neither better nor worse, as parts of a whole. */
+export type Verdict = "equal" | "gain" | "small loss" | "loss" | "gone" | "new" | "moved";
 
 export interface Change {
   readonly suite: string;
@@ -107,7 +108,6 @@ function compareMeasures(
   after: MeasureReport,
   { tolerance, ratios }: CompareSettings,
 ): Change[] {
-  const isLowerBetter = after.better === "lower";
   return after.rows.flatMap((row): Change[] => {
     const old = before.rows.find(({ contender }) => contender === row.contender);
     const [a, b] = [old, row].map((each) => (ratios ? each?.ratio : each?.value));
@@ -119,12 +119,19 @@ function compareMeasures(
     if (a === undefined) return old === undefined ? [] : [{ ...about, verdict: "new", after: b }];
     if (b === undefined) return [{ ...about, verdict: "gone", before: a, remark: row.absent ?? "no ratio any more" }];
     const change = a.median === b.median ? 0 : b.median / a.median - 1;
-    const worse = isLowerBetter ? b.median > a.median : b.median < a.median;
     const isBeyondNoise = b.min > a.max || b.max < a.min;
-    const verdict = !isBeyondNoise ? "equal" : !worse ? "gain" : Math.abs(change) > tolerance ? "loss" : "small loss";
+    const verdict = isBeyondNoise
+      ? verdictOf(after.better, b.median - a.median, Math.abs(change) > tolerance)
+      : "equal";
     const remark = verdict === "equal" || ratios ? undefined : baselineRemark(before, after, row);
     return [{ ...about, verdict, before: a, after: b, change, ...(remark === undefined ? {} : { remark }) }];
   });
+}
+
+function verdictOf(better: MeasureReport["better"], difference: number, isBeyondTolerance: boolean): Verdict {
+  if (better === "neither") return "moved";
+  const isWorse = better === "lower" ? difference > 0 : difference < 0;
+  return !isWorse ? "gain" : isBeyondTolerance ? "loss" : "small loss";
 }
 
 /** How the baseline moved: what it did, the machine did. */

@@ -115,7 +115,8 @@ function toRow(measure: Measure, contender: string): Row {
 function warningsOf(measure: Measure, contender: string): string[] {
   const warnings: string[] = [];
   const value = measure.value(contender);
-  if (value !== undefined && noise(value) > NOISE_MAX) {
+  // A small part of a whole may be twice as large without saying anything.
+  if (measure.options.better !== "neither" && value !== undefined && noise(value) > NOISE_MAX) {
     const width = noise(value);
     const size = Number.isFinite(width) ? `${Math.round(width * 100)} % of the median` : "around a median of 0";
     warnings.push(`noisy: the rounds spread over ${size}`);

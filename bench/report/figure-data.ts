@@ -17,12 +17,14 @@ export interface Series {
 export interface Chart {
   readonly title: string;
   readonly unit: string;
-  readonly better: "lower" | "higher";
+  readonly better: MeasureReport["better"];
   readonly xLabel: string;
   /** Names of the categories; undefined where x is a number. */
   readonly categories: readonly string[] | undefined;
   readonly xScale: "linear" | "log";
   readonly yScale: "linear" | "log";
+  /** The series are parts of a whole. */
+  readonly stacked: boolean;
   readonly series: readonly Series[];
   readonly ceiling: readonly Point[];
   readonly measures: readonly MeasureReport[];
@@ -78,6 +80,7 @@ function chartOf(measures: readonly MeasureReport[]): Chart {
     // A logarithm of 0 cannot be drawn.
     xScale: plots.some(({ scale }) => scale === "log") && xs.every((x) => x > 0) ? "log" : "linear",
     yScale: plots.some(({ yScale }) => yScale === "log") && least > 0 ? "log" : "linear",
+    stacked: first.stacked ?? false,
     series: drawn,
     ceiling: along(
       measures.flatMap((measure) => {

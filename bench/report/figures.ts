@@ -1,6 +1,6 @@
 // How figures are written, the same in every form of the report.
 
-import type { Floor, Report, Row } from "./schema.js";
+import type { Floor, MeasureReport, Report, Row } from "./schema.js";
 
 /** Three significant digits or the whole number, whichever says more; nothing of nothing. */
 export function figure(value: number | undefined): string {
@@ -18,6 +18,11 @@ export function compact(value: number): string {
     if (Math.abs(k) >= 10 && Number.isInteger(k)) return `${k}k`;
   }
   return Math.abs(value) >= 10_000 ? value.toExponential(1) : String(Number(value.toPrecision(4)));
+}
+
+/** Behind a unit. */
+export function betterText(better: MeasureReport["better"]): string {
+  return better === "neither" ? "" : `, ${better} is better`;
 }
 
 export function ratioText(ratio: Row["ratio"]): string {

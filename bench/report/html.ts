@@ -5,7 +5,7 @@ import { count } from "../../control/cli/table.js";
 import { growthExponent } from "../statistics.js";
 import { CEILING, drawChart } from "./chart.js";
 import { type Chart, chartsOf } from "./figure-data.js";
-import { environmentRows, foundText, judgedFloors, summaryOrder, UNJUDGED } from "./figures.js";
+import { betterText, environmentRows, foundText, judgedFloors, summaryOrder, UNJUDGED } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import { SERIES_COUNT, seriesColour } from "./palette.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
@@ -100,7 +100,7 @@ ${list([...suite.notes, ...suite.facts.map(({ name, value }) => `${name}: ${valu
 }
 
 async function figureOf(chart: Chart, id: string, colourOf: (contender: string) => number): Promise<Markup> {
-  const { title, unit, better, categories, absent, ceiling, series } = chart;
+  const { title, unit, better, categories, stacked, absent, ceiling, series } = chart;
   const svg = await drawChart(chart, colourOf);
   const described = svg
     .replace("<svg ", `<svg class="drawing" role="img" aria-labelledby="${id}-title ${id}-text" `)
@@ -108,7 +108,9 @@ async function figureOf(chart: Chart, id: string, colourOf: (contender: string) 
       ">",
       `>${html`<title id="${id}-title">${title}</title><desc id="${id}-text">${description(chart)}</desc>`.text}`,
     );
-  const marks = categories === undefined ? "points are medians, error bars" : "bars are medians, whiskers";
+  const bars = stacked ? "bars are medians" : "bars are medians, whiskers reach from the least round to the greatest";
+  const marks =
+    categories === undefined ? "points are medians, error bars reach from the least round to the greatest" : bars;
   const names = [
     ...series.map(({ name }) => ({ name, stroke: seriesColour(colourOf(name)), dash: "" })),
     ...(ceiling.length === 0 ? [] : [{ name: CEILING, stroke: "faint", dash: "6 4" }]),
@@ -121,7 +123,7 @@ async function figureOf(chart: Chart, id: string, colourOf: (contender: string) 
 <h3>${title}</h3>
 <ul class="legend">${legend}</ul>
 <div class="scroll">${raw(described)}</div>
-<figcaption>${unit}, ${better} is better; ${marks} reach from the least round to the greatest.${chart.yScale === "log" ? " The y axis is logarithmic." : ""}${growth(chart)}${absent.length === 0 ? "" : ` Absent: ${absent.join("; ")}.`}</figcaption>
+<figcaption>${unit}${betterText(better)}; ${marks}.${chart.yScale === "log" ? " The y axis is logarithmic." : ""}${growth(chart)}${absent.length === 0 ? "" : ` Absent: ${absent.join("; ")}.`}</figcaption>
 </figure>
 `;
 }
@@ -161,7 +163,7 @@ function list(lines: readonly string[], style: string): Markup {
 }
 
 /**
- * A contender has one colour in its suite, or in its chart where the suite has more contenders than colours. vxlane's own
+ * A contender with a figure has one colour in its suite, or in its chart where the suite has more contenders than colours. vxlane's own
  * come first, so that they have the same ones in all suites.
  */
 function colours(suite: SuiteReport, chart: Chart): (contender: string) => number {
@@ -174,5 +176,6 @@ function colours(suite: SuiteReport, chart: Chart): (contender: string) => numbe
 }
 
 function contendersOf(measures: readonly MeasureReport[]): string[] {
-  return [...new Set(measures.flatMap(({ rows }) => rows.map(({ contender }) => contender)))];
+  const measured = measures.flatMap(({ rows }) => rows.filter(({ value }) => value !== undefined));
+  return [...new Set(measured.map(({ contender }) => contender))];
 }

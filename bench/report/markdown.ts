@@ -6,6 +6,7 @@ import { environmentRows, figure, floorCells, ratioText, remarks, summaryOrder, 
 import { list, table } from "./markdown-blocks.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
 import { short } from "./short.js";
+import { type Stack, stacksOf, withoutStacks } from "./stacks.js";
 
 const HEAD = ["", "contender", "median", "min", "max", "unit", "ratio (min to max)", "cores busy", "remarks"];
 const FIGURES = new Set(["median", "min", "max"].map((name) => HEAD.indexOf(name)));
@@ -47,17 +48,23 @@ function sentences({ name, headlines, failed }: SuiteReport): string[] {
 }
 
 function section(suite: SuiteReport): string[] {
+  const lines = withoutStacks(suite).flatMap(rows);
   return [
     `## ${suite.name}: ${suite.summary}`,
     `\`${suite.command}\`, ${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all; \`--only ID\` repeats one figure`,
     ...(suite.failed === undefined ? [] : [`**Failed:** ${suite.failed}`]),
-    table([HEAD, ...suite.measures.flatMap(rows)], FIGURES),
+    ...stacksOf(suite).flatMap(stack),
+    ...(lines.length === 0 ? [] : [table([HEAD, ...lines], FIGURES)]),
     ...list([
       ...suite.facts.map(({ name, value }) => `${name}: ${value}`),
       ...suite.missing.map((line) => `missing: ${line}`),
       ...suite.notes,
     ]),
   ];
+}
+
+function stack({ title, table: cells, figures, picture }: Stack): string[] {
+  return [`### ${title}`, table(cells, figures), ["```", ...picture, "```"].join("\n")];
 }
 
 function rows({ id, title, unit, baseline, ceiling, rows: all }: MeasureReport): string[][] {

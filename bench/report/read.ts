@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Compile } from "typebox/schema";
 import { VxlaneError } from "../../control/errors.js";
-import { REPORT_KIND, REPORT_VERSION, type Report, ReportSchema } from "./schema.js";
+import { READABLE_VERSIONS, REPORT_KIND, REPORT_VERSION, type Report, ReportSchema } from "./schema.js";
 
 const PROBLEMS_MAX = 5;
 
@@ -28,16 +28,17 @@ function parse(file: string, text: string): unknown {
 }
 
 /** @throws with the places that do not fit the schema */
-export function checkReport(document: unknown, file: string): Report {
-  const head = document as { kind?: unknown; schema?: unknown; version?: unknown } | null;
+export function checkReport(read: unknown, file: string): Report {
+  const head = read as { kind?: unknown; schema?: unknown; version?: unknown } | null;
   const isReport = typeof head === "object" && head !== null && (head.kind === REPORT_KIND || head.schema === 1);
   if (!isReport) throw usage(`${file} is no report of vxlane bench: its kind is not ${JSON.stringify(REPORT_KIND)}`);
   const version = head.schema === 1 ? 1 : head.version;
-  if (version !== REPORT_VERSION) {
+  if (!READABLE_VERSIONS.includes(version)) {
     throw usage(
       `${file}: version: ${JSON.stringify(version)} is not ${REPORT_VERSION}, the version of the report's schema that this vxlane reads; make the report again with this vxlane, or read it with the vxlane that made it`,
     );
   }
+  const document: unknown = { ...head, version: REPORT_VERSION };
   const validator = Compile(ReportSchema);
   if (validator.Check(document)) return document;
   const errors = validator.Errors(document)[1].map(({ instancePath, message }) => `${place(instancePath)}: ${message}`);

@@ -7,8 +7,13 @@
 import type { XStatic } from "typebox/schema";
 
 export const REPORT_KIND = "vxlane bench report";
-/** 1 was a document without a schema; in 2 every floor was judged, and none had the same in C beside it. */
-export const REPORT_VERSION = 3;
+/**
+ * 1 was a document without a schema; in 2 every floor was judged, and none had the same in C beside it; in 3 nothing was stacked, and
+ * every figure was better one way.
+ */
+export const REPORT_VERSION = 4;
+/** What is said in these is said in the same way now. */
+export const READABLE_VERSIONS: readonly unknown[] = [3, REPORT_VERSION];
 
 const text = (description: string) => ({ type: "string", description }) as const;
 const number = (description: string) => ({ type: "number", description }) as const;
@@ -111,7 +116,7 @@ const Measure = map(
     id: text("unique in the suite"),
     title: text("for people"),
     unit: text("of all values"),
-    better: { enum: ["lower", "higher"] },
+    better: { enum: ["lower", "higher", "neither"], description: "neither: a part of a whole" },
     baseline: text("the contender that the others are divided by"),
     command: text("that repeats it"),
     plot: map(
@@ -121,6 +126,7 @@ const Measure = map(
         xLabel: text("of the axis"),
         scale: { enum: ["linear", "log"] },
         yScale: { enum: ["linear", "log"] },
+        stacked: flag("the rows are parts of a whole: their bars stand on one another"),
       },
       ["chart", "x", "xLabel"],
     ),

@@ -1,6 +1,6 @@
 // The tables of the HTML report.
 
-import { doubts, facts, figure, floorCells, ratioText, verdictOf } from "./figures.js";
+import { betterText, doubts, facts, figure, floorCells, ratioText, verdictOf } from "./figures.js";
 import { html, type Markup, raw } from "./markup.js";
 import type { MeasureReport, Row, SuiteReport } from "./schema.js";
 
@@ -16,7 +16,7 @@ export function measureTable(measure: MeasureReport): Markup {
     html`<th scope="col">remarks</th>`,
   ];
   return html`<div class="scroll"><table>
-<caption>${title}: ${unit}, ${better} is better <code>${command}</code></caption>
+<caption>${title}: ${unit}${betterText(better)} <code>${command}</code></caption>
 <thead><tr>${head}</tr></thead>
 <tbody>
 ${rows.map((row) => rowOf(row, measure, { hasRatio, hasCpu, columns }))}${ceilingRow(measure, columns)}</tbody>

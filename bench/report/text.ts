@@ -3,6 +3,7 @@
 import { count } from "../../control/cli/table.js";
 import { environmentRows, figure, floorText, ratioText, remarks } from "./figures.js";
 import type { MeasureReport, Report, SuiteReport } from "./schema.js";
+import { stacksOf, withoutStacks } from "./stacks.js";
 
 const HEAD = ["", "contender", "median", "min", "max", "unit", "ratio (min to max)", "cores busy"];
 const NUMERIC = new Set([2, 3, 4]);
@@ -14,12 +15,16 @@ export function toText(report: Report): string {
 }
 
 function suiteLines(suite: SuiteReport): string[] {
+  const lines = withoutStacks(suite).flatMap(rows);
   return [
     `${suite.name}: ${suite.summary}`,
     `${count(suite.rounds, "round")} of ${suite.roundSeconds} s, ${suite.seconds} s in all: ${suite.command}`,
     ...(suite.failed === undefined ? [] : [`FAILED: ${suite.failed}`]),
     ...block(suite.headlines.map((sentence) => `* ${sentence}`)),
-    ...block(columns([HEAD, ...suite.measures.flatMap(rows)], NUMERIC)),
+    ...stacksOf(suite).flatMap(({ title, table, figures, picture }) =>
+      [[title], columns(table, figures), picture].flatMap(block),
+    ),
+    ...block(lines.length === 0 ? [] : columns([HEAD, ...lines], NUMERIC)),
     ...block(suite.floors.map(floorText)),
     ...block([
       ...suite.facts.map(({ name, value }) => `- ${name}: ${value}`),

@@ -11,7 +11,7 @@ const SETTINGS = { tolerance: 0.05, ratios: false };
 interface Figures {
   readonly vxlane?: readonly number[];
   readonly kernel?: readonly number[];
-  readonly better?: "lower" | "higher";
+  readonly better?: "lower" | "higher" | "neither";
   readonly absent?: string;
 }
 
@@ -41,6 +41,7 @@ describe("a pair of figures", () => {
     ["new", { kernel: [1], absent: "not built" }, { vxlane: [10] }, "new", 0],
     ["less, and less is better", { vxlane: [10], better: "lower" }, { vxlane: [5], better: "lower" }, "gain", 0],
     ["more, and less is better", { vxlane: [10], better: "lower" }, { vxlane: [11], better: "lower" }, "loss", 1],
+    ["a part of a whole", { vxlane: [10], better: "neither" }, { vxlane: [40], better: "neither" }, "moved", 0],
     ["from 0", { vxlane: [0], better: "lower" }, { vxlane: [3], better: "lower" }, "loss", 1],
   ])("%s", (_, before, after, verdict, losses) => {
     expect(verdictOf(before, after)).toEqual({ verdict, losses });

@@ -82,12 +82,17 @@ describe("a file that is no report", () => {
   test.each<[string, unknown, string]>([
     ["nothing", null, "f is no report of vxlane bench"],
     ["something else", { kind: "a cake" }, "f is no report of vxlane bench"],
-    ["the version before", { schema: 1, scenarios: [] }, "f: version: 1 is not 3"],
-    ["a version to come", { ...report, version: 4 }, "f: version: 4 is not 3"],
+    ["the first version", { schema: 1, scenarios: [] }, "f: version: 1 is not 4"],
+    ["the second version", { ...report, version: 2 }, "f: version: 2 is not 4"],
+    ["a version to come", { ...report, version: 5 }, "f: version: 5 is not 4"],
     ["without suites", { ...report, suites: undefined }, "f: suites"],
     ["with a key too many", { ...report, colour: "red" }, "f: the document"],
   ])("%s", (_, document, message) => {
     expect(() => checkReport(document, "f")).toThrow(message);
+  });
+
+  test("the version before is read as this one, which says no less", () => {
+    expect(checkReport({ ...report, version: 3 }, "f")).toEqual(report);
   });
 
   test("the place of the mistake is named", () => {
