@@ -4,15 +4,17 @@
 // really runs; everything else keeps its default.
 
 import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Stopped, spawnIn, stop } from "./host.js";
-import { folderPrefix } from "./orphans.js";
+import { folderPrefix, notePerfMap, removeFolder } from "./orphans.js";
 import type { Run } from "./suite.js";
 
 const CLI = fileURLToPath(new URL("../control/cli/main.js", import.meta.url));
 const READY_TIMEOUT_MS = 20_000;
+/** With its names V8 opens a log too, in the working directory unless it is told to take a temporary file. */
+const NAMED_CODE = ["--perf-basic-prof", "--no-logfile-per-isolate", "--logfile=+"];
 
 export interface Daemon {
   readonly pid: number;
@@ -36,6 +38,7 @@ export type Wrap = (file: string, args: readonly string[]) => readonly string[];
 /**
  * @param body the configuration but for `api` and `stateDir`, YAML
  * @param wrap must not stay around: the pid has to be that of vxlane
+ * @param profiled V8 names its code, WebAssembly and JavaScript, in a file for perf, which goes with the run
  * @throws with the end of the daemon's log if it stops or stays silent
  */
 export async function startDaemon(
@@ -43,17 +46,20 @@ export async function startDaemon(
   namespace: string,
   body: string,
   wrap: Wrap = (file, args) => [file, ...args],
+  profiled = false,
 ): Promise<Daemon> {
   const missing = daemonMissing();
   if (missing !== undefined) throw new Error(missing);
   const folder = await mkdtemp(folderPrefix());
-  run.defer(() => rm(folder, { recursive: true, force: true }));
+  run.defer(() => removeFolder(folder));
   const [config, socket] = [join(folder, "vxlane.yaml"), join(folder, "api.sock")];
   await writeFile(config, `${body}\napi: { socket: ${socket} }\nstateDir: ${folder}/state\n`);
 
   const startedAt = performance.now();
-  const [file = process.execPath, ...args] = wrap(process.execPath, [CLI, "run", "--config", config]);
+  const flags = profiled ? NAMED_CODE : [];
+  const [file = process.execPath, ...args] = wrap(process.execPath, [...flags, CLI, "run", "--config", config]);
   const child = spawnIn(run, namespace, file, args, ["ignore", "pipe", "pipe"]);
+  if (profiled && child.pid !== undefined) notePerfMap(folder, child.pid);
   let log = "";
   child.stderr?.on("data", (text: Buffer) => {
     log = (log + text.toString()).slice(-2000);

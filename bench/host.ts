@@ -4,7 +4,7 @@
 // at once do not meet.
 
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -85,7 +85,17 @@ export function spawnIn(
   args: readonly string[],
   stdio: ("ignore" | "pipe")[] = ["ignore", "ignore", "ignore"],
 ): ChildProcess {
-  const child = spawn("ip", ["netns", "exec", namespace, file, ...args], { stdio, detached: true, env: ENV });
+  return spawnFor(run, "ip", ["netns", "exec", namespace, file, ...args], stdio);
+}
+
+/** The same where this process is. */
+export function spawnFor(
+  run: Run,
+  file: string,
+  args: readonly string[],
+  stdio: ("ignore" | "pipe")[] = ["ignore", "ignore", "ignore"],
+): ChildProcess {
+  const child = spawn(file, args, { stdio, detached: true, env: ENV });
   run.defer(() => stop(child).then(() => undefined));
   return child;
 }
@@ -133,7 +143,16 @@ export function machineCpuSeconds(): number {
 
 /** CPU seconds of a process, all threads, user and system. */
 export function processCpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return cpuSecondsIn(readFileSync(`/proc/${pid}/stat`, "utf8"));
+}
+
+/** The same of each of its threads, by their ids. */
+export function threadCpuSeconds(pid: number): Map<number, number> {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return new Map(threads.map((id) => [Number(id), cpuSecondsIn(readFileSync(`/proc/${pid}/task/${id}/stat`, "utf8"))]));
+}
+
+function cpuSecondsIn(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }

@@ -7,13 +7,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { NAMESPACE_PREFIX } from "../../bench/host.js";
-import { folderPrefix, removeOrphans } from "../../bench/orphans.js";
+import { folderPrefix, notePerfMap, removeOrphans } from "../../bench/orphans.js";
 import { isAlive, removeNamespace } from "../../control/demo/lab/netns.js";
 import { run } from "../../control/demo/lab/process.js";
 import { requireHost } from "../support/netns.js";
 
-/** As a run with this process id leaves it: a namespace, something that runs in it, a folder. */
-async function leave(owner: number): Promise<{ namespace: string; folder: string; pid: number }> {
+interface Left {
+  readonly namespace: string;
+  readonly folder: string;
+  readonly pid: number;
+  readonly perfMap: string;
+}
+
+/** As a run with this process id leaves it: a namespace, something that runs in it, a folder, a file of V8's for perf. */
+async function leave(owner: number): Promise<Left> {
   const namespace = `${NAMESPACE_PREFIX}${owner}-0a`;
   await run("ip", ["netns", "add", namespace]);
   onTestFinished(() => removeNamespace(namespace));
@@ -26,7 +33,11 @@ async function leave(owner: number): Promise<{ namespace: string; folder: string
   mkdirSync(folder);
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "frames"), "x");
-  return { namespace, folder, pid };
+  const perfMap = `/tmp/perf-${pid}.map`;
+  writeFileSync(perfMap, "");
+  onTestFinished(() => rmSync(perfMap, { force: true }));
+  notePerfMap(folder, pid);
+  return { namespace, folder, pid, perfMap };
 }
 
 async function deadProcess(): Promise<number> {
@@ -44,11 +55,11 @@ test("namespaces, what runs in them and folders of a run that was killed go, tho
   await removeOrphans((line) => said.push(line));
   const namespaces = await run("ip", ["netns", "list"]);
   expect(namespaces).not.toContain(dead.namespace);
-  expect(existsSync(dead.folder)).toBe(false);
+  expect([dead.folder, dead.perfMap].filter(existsSync)).toEqual([]);
   await expect.poll(() => isAlive(dead.pid)).toBe(false);
   expect(said.join()).toContain(dead.namespace);
   expect(said.join()).not.toContain(alive.namespace);
   expect(namespaces).toContain(alive.namespace);
-  expect(existsSync(alive.folder)).toBe(true);
+  expect([alive.folder, alive.perfMap].filter((path) => !existsSync(path))).toEqual([]);
   expect(isAlive(alive.pid)).toBe(true);
 });

@@ -126,9 +126,11 @@ interface Variant {
   readonly options?: VxlaneConfig["options"];
   readonly tests?: readonly TestId[];
   readonly fullOnly?: boolean;
+  /** Its code has names for perf. */
+  readonly profiled?: boolean;
 }
 
-function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Variant = {}): Contender {
+function vxlane(driver: Driver, { suffix, bothEnds, port, options, profiled, ...rest }: Variant = {}): Contender {
   const portDriver = port ?? (driver === "xdp" ? "xdp" : "tap");
   const config = (name: string): VxlaneConfig => ({
     underlay: driver === "udp" ? { driver } : { driver, interface: UNDERLAY_DEVICE },
@@ -138,9 +140,9 @@ function vxlane(driver: Driver, { suffix, bothEnds, port, options, ...rest }: Va
   const side = async (run: Run, label: string, host: Host, which: "a" | "b"): Promise<[End, Daemon]> => {
     if (portDriver === "xdp") {
       const inner = await container(run, `${label}${which}`, host, OVERLAY[which]);
-      return [inner, await startVxlane(run, host, which, config(PORT))];
+      return [inner, await startVxlane(run, host, which, config(PORT), { profiled })];
     }
-    const daemon = await startVxlane(run, host, which, config(TAP));
+    const daemon = await startVxlane(run, host, which, config(TAP), { profiled });
     return [{ ...(await openEnd(host, TAP, OVERLAY[which])), joins: true }, daemon];
   };
   return {
@@ -191,6 +193,13 @@ export const END_TO_END: readonly Contender[] = [
   ...variants("xdp"),
   vxlane("xdp", { suffix: "tap port", port: "tap", tests: HEADLINE_TESTS, fullOnly: true }),
 ];
+
+const DRIVERS: readonly Driver[] = ["udp", "tap", "xdp"];
+
+/** Each driver of vxlane's, for whoever wants to see inside. */
+export const PROFILED: readonly Contender[] = DRIVERS.map((driver) =>
+  vxlane(driver, { profiled: true, tests: HEADLINE_TESTS }),
+);
 
 /** For ovs, which loses what a veth leaves unfinished: the sender finishes checksums and cuts segments itself. */
 async function finishAsOnAWire(run: Run, host: Host): Promise<void> {

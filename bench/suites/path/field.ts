@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   trafgen: "netsniff-ng",
   sockperf: "sockperf",
   gcc: "gcc libc6-dev",
+  perf: "linux-perf",
   "ovsdb-tool": "openvswitch-common",
   "ovsdb-server": "openvswitch-switch",
   "ovs-vswitchd": "openvswitch-switch",

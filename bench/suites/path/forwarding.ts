@@ -49,7 +49,7 @@ interface Forwarder {
   /** Left out by `--quick`. */
   readonly fullOnly?: boolean;
   /** @returns what runs, where something does */
-  build(run: Run, host: Host): Promise<Pick<Daemon, "ended"> | undefined>;
+  build(run: Run, host: Host): Promise<(Pick<Daemon, "ended"> & { readonly pid?: number }) | undefined>;
 }
 
 function forwarding({ name, programs, fullOnly, build }: Forwarder): Contender {
@@ -68,8 +68,24 @@ function forwarding({ name, programs, fullOnly, build }: Forwarder): Contender {
       const host = await describe(a, UNDERLAY_DEVICE, UNDERLAY.a);
       const daemon = await build(run, a);
       const way = forwarded(name, inner, host, await describe(b, UNDERLAY_DEVICE, UNDERLAY.b));
-      return { ...way, broken: daemon?.ended };
+      return { ...way, broken: daemon?.ended, tunnel: daemon?.pid };
     },
+  };
+}
+
+function xdp(profiled?: boolean): Forwarder {
+  const config: VxlaneConfig = {
+    underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
+    ports: [{ name: PORT, driver: "xdp" }],
+    fdb: [
+      { mac: NEAR_MAC, port: PORT },
+      { mac: FAR_MAC, vtep: UNDERLAY.b },
+    ],
+    options: { workers: 1 },
+  };
+  return {
+    name: "vxlane xdp",
+    build: (run, host) => startVxlane(run, host, "a", config, { parties: PARTIES, profiled }),
   };
 }
 
@@ -96,21 +112,7 @@ const FORWARDERS: readonly Forwarder[] = [
       return undefined;
     },
   },
-  {
-    name: "vxlane xdp",
-    build: async (run, host) => {
-      const config: VxlaneConfig = {
-        underlay: { driver: "xdp", interface: UNDERLAY_DEVICE },
-        ports: [{ name: PORT, driver: "xdp" }],
-        fdb: [
-          { mac: NEAR_MAC, port: PORT },
-          { mac: FAR_MAC, vtep: UNDERLAY.b },
-        ],
-        options: { workers: 1 },
-      };
-      return startVxlane(run, host, "a", config, PARTIES);
-    },
-  },
+  xdp(),
   {
     name: NO_TUNNEL,
     build: async (run, host) => {
@@ -126,7 +128,7 @@ const FORWARDERS: readonly Forwarder[] = [
         ],
         options: { workers: 1 },
       };
-      return startVxlane(run, host, "a", config, PARTIES);
+      return startVxlane(run, host, "a", config, { parties: PARTIES });
     },
   },
   {
@@ -144,6 +146,9 @@ const FORWARDERS: readonly Forwarder[] = [
 ];
 
 export const FORWARDING: readonly Contender[] = FORWARDERS.map(forwarding);
+
+/** For whoever wants to see inside. */
+export const PROFILED_FORWARDING: Contender = forwarding(xdp(true));
 
 /** Out: what the container sends to somebody behind the tunnel. In: the answer, in VXLAN if there is a tunnel. */
 function forwarded(name: string, a: End, host: End, b: End): Way {

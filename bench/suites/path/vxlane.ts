@@ -23,6 +23,13 @@ export interface VxlaneConfig {
   readonly options?: Readonly<Record<string, string | number>>;
 }
 
+/** How it is run. */
+export interface Running {
+  readonly parties?: Parties;
+  /** Its code has names for perf. */
+  readonly profiled?: boolean;
+}
+
 /** YAML, a line for each key of the top level. */
 export function vxlaneYaml(side: "a" | "b", { underlay, ports, fdb = [], options = {} }: VxlaneConfig): string {
   const remote = side === "a" ? UNDERLAY.b : UNDERLAY.a;
@@ -45,15 +52,20 @@ export function startVxlane(
   host: Host,
   side: "a" | "b",
   config: VxlaneConfig,
-  parties?: Parties,
+  running?: Running,
 ): Promise<Daemon> {
-  return startPinned(run, host.namespace, vxlaneYaml(side, config), parties);
+  return startPinned(run, host.namespace, vxlaneYaml(side, config), running);
 }
 
 /** vxlane on the cores of a tunnel. @throws with the daemon's own reason, in one line, if it does not start */
-export async function startPinned(run: Run, namespace: string, yaml: string, parties?: Parties): Promise<Daemon> {
+export async function startPinned(
+  run: Run,
+  namespace: string,
+  yaml: string,
+  { parties, profiled }: Running = {},
+): Promise<Daemon> {
   try {
-    return await startDaemon(run, namespace, yaml, (file, args) => pinned("tunnel", file, args, parties));
+    return await startDaemon(run, namespace, yaml, (file, args) => pinned("tunnel", file, args, parties), profiled);
   } catch (error) {
     run.checkpoint();
     const [what = "", ...log] = (error instanceof Error ? error.message : String(error)).split(": ");
