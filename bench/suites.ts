@@ -6,6 +6,7 @@ import { dataplane } from "./suites/dataplane/suite.js";
 import { ecmp } from "./suites/ecmp/suite.js";
 import { overhead } from "./suites/overhead/suite.js";
 import { path } from "./suites/path/suite.js";
+import { profile } from "./suites/profile/suite.js";
 import { scale } from "./suites/scale/suite.js";
 
-export const SUITES: readonly Suite[] = [dataplane, overhead, path, ecmp, api, scale];
+export const SUITES: readonly Suite[] = [dataplane, overhead, path, profile, ecmp, api, scale];

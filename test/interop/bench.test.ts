@@ -9,13 +9,14 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { chartsOf } from "../../bench/report/figure-data.js";
 import { readReport } from "../../bench/report/read.js";
 import type { Report, Row } from "../../bench/report/schema.js";
+import { PARTS } from "../../bench/suites/profile/parts.js";
 import { SUITE_NAMES } from "../../control/cli/commands/bench.js";
 import { tryRun, Watched } from "../../control/demo/lab/process.js";
 import { look, print } from "../support/browser.js";
 import { MAIN } from "../support/daemon.js";
 import { requireHost } from "../support/netns.js";
 
-const PROGRAMS = ["chromium", "gcc", "iperf3", "ovs-vsctl", "sockperf", "trafgen"];
+const PROGRAMS = ["chromium", "gcc", "iperf3", "ovs-vsctl", "perf", "sockperf", "trafgen"];
 const QUICK_TIMEOUT_MS = 240_000; // a busy machine
 
 interface Bench {
@@ -36,6 +37,7 @@ function bench(...args: string[]): Bench {
   requireHost(...PROGRAMS);
   const folder = folderOf("bench-tmp");
   const env = { ...process.env, TMPDIR: folder };
+  const before = v8Files();
   const running = new Watched(process.execPath, [MAIN, "bench", ...args], { env });
   onTestFinished(() => void running.stop("SIGKILL"));
   const { pid } = running.child;
@@ -45,9 +47,15 @@ function bench(...args: string[]): Bench {
     traces: async () => {
       const names = (await tryRun("ip", ["netns", "list"])).stdout.split("\n");
       const namespaces = names.filter((name) => name.startsWith(`vxb${pid}-`));
-      return [...namespaces, ...readdirSync(folder), ...processesWith(`TMPDIR=${folder}`)];
+      const files = v8Files().filter((name) => !before.includes(name));
+      return [...namespaces, ...readdirSync(folder), ...files, ...processesWith(`TMPDIR=${folder}`)];
     },
   };
+}
+
+/** What V8 writes for perf, and beside it, wherever temporary files are wanted. */
+function v8Files(): string[] {
+  return [...readdirSync("/tmp"), ...readdirSync(".")].filter((name) => /^perf-\d+\.map$|v8\.log$/.test(name));
 }
 
 function processesWith(variable: string): string[] {
@@ -141,6 +149,37 @@ test("mistakes of a page would be seen", async () => {
   expect(resources).toEqual(expect.arrayContaining([expect.stringContaining("none.png")]));
   expect(drawings).toMatchObject([{ title: "t", width: 100, shapes: 1, outside: 1 }]);
   expect(overflows).toBe(true);
+});
+
+test("a profile: every sample in one part, most of them the kernel's", { timeout: QUICK_TIMEOUT_MS }, async () => {
+  const json = join(folderOf("bench"), "report.json");
+  const { process, traces } = bench("profile", "--peers", "vxlane udp", "--seconds", "1", "--json", json);
+  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
+  await expect.poll(traces).toEqual([]);
+  const measures = readReport(json).suites.flatMap((suite) => suite.measures);
+  expect(measures.map(({ id }) => id)).toEqual(["udp-tcp-1-out", "udp-tcp-1-in", "udp-frames-64-out"]);
+  for (const { id, rows } of measures) {
+    const shares = new Map(rows.map(({ contender, value }) => [contender, (value?.median ?? Number.NaN) / 100]));
+    expect([...shares.keys()], process.stderr).toEqual(PARTS);
+    const sum = (parts: readonly string[]): number => parts.reduce((total, part) => total + (shares.get(part) ?? 0), 0);
+    expect(sum(PARTS), id).toBeCloseTo(1, 9);
+    expect(sum(["kernel copies", "other system calls", "softirqs"]), id).toBeGreaterThan(0.3);
+    expect(shares.get("WebAssembly"), id).toBeGreaterThan(0);
+    expect(shares.get("JavaScript"), id).toBeGreaterThan(0);
+    expect(
+      rows.every(({ cpu }) => cpu !== undefined && cpu.median > 0 && cpu.median < 1.1),
+      id,
+    ).toBe(true);
+  }
+});
+
+test("a profile without perf says how to get it", async () => {
+  const env = ["env", "PATH=/usr/sbin", process.execPath, MAIN];
+  const { code, stdout } = await tryRun(env[0] ?? "", [...env.slice(1), "bench", "profile", "--plan"]);
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringContaining("missing: perf (apt-get install linux-perf)"),
+  });
 });
 
 function isDark(value: unknown): boolean {

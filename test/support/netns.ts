@@ -29,6 +29,7 @@ const PACKAGES: Record<string, string> = {
   "ovs-vsctl": "openvswitch-switch",
   "ovsdb-tool": "openvswitch-common",
   promtool: "prometheus",
+  perf: "linux-perf",
 };
 
 /** @throws with what to do, if this process may not or cannot build test networks */

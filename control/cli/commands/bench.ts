@@ -12,7 +12,7 @@ interface CompareOptions {
 }
 
 /** In the order of bench/suites.ts; a test holds the two together. */
-export const SUITE_NAMES = ["dataplane", "overhead", "path", "ecmp", "api", "scale"];
+export const SUITE_NAMES = ["dataplane", "overhead", "path", "profile", "ecmp", "api", "scale"];
 
 export function addBench(program: Command): void {
   // Both, or what compare and report have of --json and the like would be taken for the options of bench.

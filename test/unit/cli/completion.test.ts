@@ -41,7 +41,7 @@ describe("without a daemon", () => {
     ["network add 1 --vtep 10.0.0.1 --vt", "--vtep"],
     ["network add 1 --flood ", "headend multicast none"],
     ["network add --flood none 1 --no", "--no-learning"],
-    ["bench ", "compare report dataplane overhead path ecmp api scale"],
+    ["bench ", "compare report dataplane overhead path profile ecmp api scale"],
     ["bench path ecmp o", "overhead"],
     ["bench --html ", ":files"],
     ["bench compare a.json ", ":files"],
