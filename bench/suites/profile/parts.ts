@@ -21,7 +21,7 @@ export type Part = (typeof PARTS)[number];
 export const PART_NOTES: readonly string[] = [
   "kernel copies: to and from the worker's memory, between buffers, checksums, and the kernel's check of what it copies",
   "other system calls: all else that the kernel does for the worker: its network stack, TAP, AF_XDP and io_uring, waking and sleeping",
-  "softirqs: what the kernel received, of whichever host, in the worker's time: below its sends and writes, or on an interrupt. With both ends on one machine this is above all the far end's work, its copies included; behind a NIC the far end has cores of its own",
+  "softirqs: what the kernel received in the worker's time, below its sends and writes or on an interrupt, copies included. With both ends on one machine that of loads out is nearly all the far end's, which behind a NIC has cores of its own; xdp's has in it what a veth does to put frames into a ring, and of loads in what the container receives",
   "WebAssembly: the hot path, and the memory.copy and memory.fill that libc does for it; JavaScript: the worker's loop and V8's builtins; Node.js: the rest of node, such as Node-API, garbage collection and compiling; libraries: libc and koffi, through which system calls go",
   "unknown: code that has no name, or of no known file",
 ];

@@ -1,21 +1,20 @@
 // Where a worker's CPU time goes, by driver and load: shares of the samples that perf took of its thread, each in one part (parts.ts).
 //
-// The hosts, the loads and vxlane's drivers are those of the path suite. A load runs until it has been sampled, and is broken off then:
-// how much it carries is the path suite's figure, not this one's.
+// The hosts, the loads and vxlane's drivers are those of the path suite; how much a load carries is its figure, not this one's.
 
 import { daemonMissing } from "../../daemon.js";
-import { hasProgram, isRoot, pause, threadCpuSeconds } from "../../host.js";
+import { hasProgram, isRoot } from "../../host.js";
 import type { Measure } from "../../measure.js";
-import { type Plan, Run, type Settings, type Suite, wantsPeer } from "../../suite.js";
+import { type Plan, type Run, type Settings, type Suite, wantsPeer } from "../../suite.js";
 import { type Contender, PROFILED } from "../path/contenders.js";
 import { build, howToInstall, type Member, message } from "../path/field.js";
 import { PROFILED_FORWARDING } from "../path/forwarding.js";
 import type { Way } from "../path/hosts.js";
 import { framesPinning, pinning } from "../path/pinning.js";
 import { TESTS, type Test } from "../path/tests.js";
-import { PART_NOTES, PARTS, type Part } from "./parts.js";
-import { perfMissing, perfVersion, Recording, SAMPLES_PER_SECOND } from "./perf.js";
-import { busiest, sharesOf } from "./shares.js";
+import { PART_NOTES, PARTS } from "./parts.js";
+import { perfMissing, perfVersion, SAMPLES_PER_SECOND } from "./perf.js";
+import { sample, WARM_UP_SECONDS } from "./sampling.js";
 
 export const profile: Suite = {
   name: "profile",
@@ -36,13 +35,9 @@ const SHORT: ReadonlyMap<string, string> = new Map([
   ["encap-64", "64 B encap"],
   ["decap-64", "64 B decap"],
 ]);
-/** Until a load flows evenly, and V8 has compiled what it calls often. */
-const WARM_UP_SECONDS = 1;
 /** For perf to start and to tell what it has, and for a load to end. */
 const OVERHEAD_SECONDS = 1.6;
 const BUILD_SECONDS = 0.7;
-/** Longer than anything is sampled. */
-const LOAD_SECONDS = 600;
 
 /** One driver under one load. */
 interface Row {
@@ -162,49 +157,6 @@ async function once(run: Run, { test, id }: Row, way: Way | string, measure: Mea
     measure.absent(WHOLE, reason);
     run.progress(`${id}: ${reason}`);
   }
-}
-
-interface Sampled {
-  readonly shares: Readonly<Record<Part, number>>;
-  /** That the worker kept busy. */
-  readonly cores: number;
-  readonly samples: number;
-}
-
-/** Lets a load run and samples the worker meanwhile. */
-async function sample(run: Run, test: Test, way: Way): Promise<Sampled> {
-  const { tunnel } = way;
-  if (tunnel === undefined) throw new Error("there is no process to sample");
-  const end = new AbortController();
-  const load = new Run({
-    settings: { ...run.settings, seconds: LOAD_SECONDS },
-    signal: AbortSignal.any([run.signal, end.signal]),
-    progress: run.progress,
-  });
-  run.defer(() => load.cleanUp());
-  const recording = new Recording(run, tunnel);
-  const running = test.sample(load, way, { frameRate: undefined });
-  const early = running.then(() => Promise.reject(new Error(`${test.id} ended before it was sampled`)));
-  try {
-    return await Promise.race([early, take(run, recording, tunnel)]);
-  } finally {
-    end.abort();
-    await running.catch(() => undefined); // what went wrong before it was broken off came by `early`
-    await load.cleanUp();
-    await recording.discard();
-  }
-}
-
-async function take(run: Run, recording: Recording, pid: number): Promise<Sampled> {
-  await pause(run, WARM_UP_SECONDS);
-  await recording.begin();
-  const [before, beganAt] = [threadCpuSeconds(pid), performance.now()];
-  await pause(run, run.settings.seconds);
-  const [after, endedAt] = [threadCpuSeconds(pid), performance.now()];
-  await recording.end();
-  const { thread, samples } = busiest(await recording.samples(), pid);
-  const cpuSeconds = (after.get(thread) ?? Number.NaN) - (before.get(thread) ?? Number.NaN);
-  return { shares: sharesOf(samples), cores: cpuSeconds / ((endedAt - beganAt) / 1000), samples: samples.length };
 }
 
 /** `vxlane udp: TCP, one flow, out: 0.97 cores: 45 % softirqs, 20 % other system calls, …` */

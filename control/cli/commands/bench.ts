@@ -23,7 +23,7 @@ export function addBench(program: Command): void {
     .usage("[options] [suite...]")
     .description("measure what encapsulation costs on this host")
     .addArgument(suitesArgument())
-    .option("--quick", "a first look: everything in under 2 minutes")
+    .option("--quick", "a first look: everything in under 3 minutes")
     .option("--only <ids>", "these measures: ID or SUITE/ID, * for any, with commas")
     .option("--peers <names>", "these contenders, with commas: kernel,ovs,vxlane")
     .option("--rounds <n>", "rounds; in each, every contender runs once")
