@@ -12,6 +12,7 @@ const HEIGHT = 360;
 const GAPS = { barGap: "12%", barCategoryGap: "28%", barMaxWidth: 60 } as const;
 const SYMBOLS = ["circle", "rect", "triangle", "diamond", "emptyCircle", "emptyRect", "emptyTriangle", "emptyDiamond"];
 const SYMBOL_SIZE = 8;
+const LABEL_GAP = 8;
 const CAP = 4;
 /** More bars than this have no room for their values. */
 const LABELLED_BARS_MAX = 30;
@@ -76,7 +77,12 @@ function optionOf(chart: Chart, colourOf: (contender: string) => number): EChart
             nameLocation: "middle",
             nameGap: 34,
             data: [...categories],
-            axisLabel: { ...label, interval: 0, overflow: "break", width: (WIDTH - 110) / categories.length },
+            axisLabel: {
+              ...label,
+              interval: 0,
+              overflow: "break",
+              width: (WIDTH - 110) / categories.length - LABEL_GAP,
+            },
           },
     yAxis: {
       ...axis,
