@@ -14,10 +14,16 @@ import {
   EVENT_LIMIT,
   EVENT_LIMIT_CLOCK,
   EVENT_LOST,
+  EVENT_LOST_MOVE,
+  EVENT_LOST_MOVE_HEAD,
+  EVENT_LOST_MOVES,
   EVENT_MAC,
+  EVENT_MOVED,
   EVENT_NETWORK,
+  EVENT_NUMBER,
   EVENT_RECORDS,
   EVENT_RING,
+  EVENT_RING_OTHERS,
   EVENT_RING_SIZE,
   EVENT_SIZE,
   EVENT_TAIL,
@@ -27,7 +33,7 @@ import {
 } from "./layout/events";
 import { SYSTEM_CLOCK } from "./layout/system";
 
-/** Puts an event into the worker's ring, or counts it as lost. `key` is an FDB key: MAC and network. */
+/** Puts an event into the worker's ring, or counts it as lost. `key` is an FDB key: MAC and network; `number` is a move's. */
 export function emit(
   worker: u32,
   kind: u32,
@@ -36,11 +42,14 @@ export function emit(
   toId: u32,
   fromKind: u32 = 0,
   fromId: u32 = 0,
+  number: u32 = 0,
 ): void {
   const ring = EVENTS + worker * EVENT_RING_SIZE;
   const head = load<u32>(ring, EVENT_HEAD);
-  if (head - atomic.load<u32>(ring, EVENT_TAIL) >= EVENT_RING) {
+  const room = kind === EVENT_MOVED ? EVENT_RING : EVENT_RING_OTHERS;
+  if (head - atomic.load<u32>(ring, EVENT_TAIL) >= room) {
     atomic.store<u64>(ring, load<u64>(ring, EVENT_LOST) + 1, EVENT_LOST);
+    if (kind === EVENT_MOVED) loseMove(ring, head, number);
     return;
   }
   const record = ring + EVENT_RECORDS + (head & (EVENT_RING - 1)) * EVENT_SIZE;
@@ -53,7 +62,18 @@ export function emit(
   store<u32>(record, toId, EVENT_TO);
   store<u32>(record, fromId, EVENT_FROM);
   store<u32>(record, atomic.load<u32>(SYSTEM_CLOCK), EVENT_CLOCK);
+  store<u32>(record, number, EVENT_NUMBER);
   atomic.store<u32>(ring, head + 1, EVENT_HEAD);
+}
+
+/** Says which move was the first that found this ring full. */
+function loseMove(ring: usize, head: u32, number: u32): void {
+  const lost = load<u32>(ring, EVENT_LOST_MOVES);
+  if (lost === 0 || load<u32>(ring, EVENT_LOST_MOVE_HEAD) !== head) {
+    store<u32>(ring, head, EVENT_LOST_MOVE_HEAD);
+    atomic.store<u32>(ring, number, EVENT_LOST_MOVE);
+  }
+  atomic.store<u32>(ring, lost + 1, EVENT_LOST_MOVES);
 }
 
 /** Counts a frame whose source could not be learned, and says so once a second. */

@@ -17,11 +17,21 @@ static inline void count_rare(u32 worker, u32 network, u32 counter) {
   astore64(p, ld64(p) + 1);
 }
 
-static inline void emit_event(u32 worker, u32 kind, u64 key, u32 to_kind, u32 to_id, u32 from_kind, u32 from_id) {
+static COLD void lose_move(u8 *ring, u32 head, u32 number) {
+  u32 lost = ld32(ring + EVENT_LOST_MOVES);
+  if (lost == 0 || ld32(ring + EVENT_LOST_MOVE_HEAD) != head) {
+    st32(ring + EVENT_LOST_MOVE_HEAD, head);
+    astore32(ring + EVENT_LOST_MOVE, number);
+  }
+  astore32(ring + EVENT_LOST_MOVES, lost + 1);
+}
+
+static inline void emit_event(u32 worker, u32 kind, u64 key, u32 to_kind, u32 to_id, u32 from_kind, u32 from_id, u32 number) {
   u8 *ring = at(EVENTS + worker * EVENT_RING_SIZE);
   u32 head = ld32(ring + EVENT_HEAD);
-  if (head - aload32(ring + EVENT_TAIL) >= EVENT_RING) {
+  if (head - aload32(ring + EVENT_TAIL) >= (kind == EVENT_MOVED ? EVENT_RING : EVENT_RING_OTHERS)) {
     astore64(ring + EVENT_LOST, ld64(ring + EVENT_LOST) + 1);
+    if (kind == EVENT_MOVED) lose_move(ring, head, number);
     return;
   }
   u8 *record = ring + EVENT_RECORDS + (head & (EVENT_RING - 1)) * EVENT_SIZE;
@@ -34,6 +44,7 @@ static inline void emit_event(u32 worker, u32 kind, u64 key, u32 to_kind, u32 to
   st32(record + EVENT_TO, to_id);
   st32(record + EVENT_FROM, from_id);
   st32(record + EVENT_CLOCK, aload32(at(SYSTEM_CLOCK)));
+  st32(record + EVENT_NUMBER, number);
   astore32(ring + EVENT_HEAD, head + 1);
 }
 
@@ -43,7 +54,7 @@ static COLD void emit_limit(u32 worker, u32 network, u64 key, u32 kind, u32 id) 
   u32 now = aload32(at(SYSTEM_CLOCK)) + 1;
   if (ld32(ring + EVENT_LIMIT_CLOCK) == now) return;
   st32(ring + EVENT_LIMIT_CLOCK, now);
-  emit_event(worker, EVENT_LIMIT, key, kind, id, 0, 0);
+  emit_event(worker, EVENT_LIMIT, key, kind, id, 0, 0, 0);
 }
 
 /* lock.ts */
@@ -142,7 +153,7 @@ static inline bool reclaim(u32 worker, u8 *slot) {
   remove_entry(slot, key, value);
   if (fdb_live(value, network_record(key))) {
     count_rare(worker, (u32)(key >> 48), COUNTER_AGED);
-    emit_event(worker, EVENT_AGED, key, value_kind(value), value_id(value), 0, 0);
+    emit_event(worker, EVENT_AGED, key, value_kind(value), value_id(value), 0, 0, 0);
   }
   return true;
 }
@@ -205,7 +216,7 @@ static u32 insert(u32 worker, u8 *network, u64 key, u64 h, u64 value) {
 
 static void count_learned(u32 worker, u32 network, u64 key, u64 value) {
   count_rare(worker, network, COUNTER_LEARNED);
-  emit_event(worker, EVENT_LEARNED, key, value_kind(value), value_id(value), 0, 0);
+  emit_event(worker, EVENT_LEARNED, key, value_kind(value), value_id(value), 0, 0, 0);
 }
 
 static u32 learn_new(u32 worker, u8 *net, u32 network, u64 key, u64 h, u64 wanted) {
@@ -251,6 +262,7 @@ static __attribute__((noinline)) u32 learn_change(u32 worker, u8 *net, u32 netwo
     if (!try_lock(worker, bucket)) return LEARN_BUSY;
     bool unchanged = aload64(slot) == key && ((aload64(slot + FDB_BUCKET_VALUES) ^ value) & ~VALUE_STAMP) == 0;
     if (unchanged) astore64(slot + FDB_BUCKET_VALUES, wanted);
+    u32 number = unchanged && live ? aadd32(at(SYSTEM_MOVES), 1) : 0;
     unlock(bucket);
     if (!unchanged) continue;
     if (!live) {
@@ -258,7 +270,7 @@ static __attribute__((noinline)) u32 learn_change(u32 worker, u8 *net, u32 netwo
       return LEARN_NEW;
     }
     count_rare(worker, network, COUNTER_MOVED);
-    emit_event(worker, EVENT_MOVED, key, value_kind(wanted), value_id(wanted), value_kind(value), value_id(value));
+    emit_event(worker, EVENT_MOVED, key, value_kind(wanted), value_id(wanted), value_kind(value), value_id(value), number);
     return LEARN_MOVED;
   }
   return LEARN_BUSY;

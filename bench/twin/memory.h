@@ -43,7 +43,7 @@ static inline u32 aload32(const u8 *p) { return __atomic_load_n((const u32 *)p, 
 static inline u64 aload64(const u8 *p) { return __atomic_load_n((const u64 *)p, __ATOMIC_ACQUIRE); }
 static inline void astore32(u8 *p, u32 v) { __atomic_store_n((u32 *)p, v, __ATOMIC_RELEASE); }
 static inline void astore64(u8 *p, u64 v) { __atomic_store_n((u64 *)p, v, __ATOMIC_RELEASE); }
-static inline void aadd32(u8 *p, u32 v) { __atomic_fetch_add((u32 *)p, v, __ATOMIC_ACQ_REL); }
+static inline u32 aadd32(u8 *p, u32 v) { return __atomic_fetch_add((u32 *)p, v, __ATOMIC_ACQ_REL); }
 static inline void asub32(u8 *p, u32 v) { __atomic_fetch_sub((u32 *)p, v, __ATOMIC_ACQ_REL); }
 
 /* Each returns whether the exchange took place; *seen becomes what was there. */

@@ -24,8 +24,9 @@ export class DampingReport {
 
   /** Freezes and thaws what is due, and says so. To be called a few times a second, when the moves have been counted. */
   tick(): void {
-    const { damping, clock } = this.#tables;
-    const freezes = damping.freeze();
+    const { damping, clock, events } = this.#tables;
+    const lost = events.takeLostMove();
+    const freezes = damping.freeze(lost === undefined ? undefined : { number: lost, clock });
     for (const freeze of freezes.slice(0, LINES_A_TICK)) this.#tell(freeze);
     const more = freezes.length - LINES_A_TICK;
     if (more > 0) this.#log.warn({ frozen: more }, "more FDB entries move too often and are frozen");

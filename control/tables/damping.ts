@@ -7,8 +7,9 @@
 //
 // Workers tell of moves by their event rings, so the moves are counted here, at nobody's cost; a MAC goes on moving for
 // the quarter second until the rings are read. Those are read one after the other, so moves of one MAC come out of their
-// order. But whatever their order, they are a way from home to where it is now: home is what it left once more often than
-// it came there. If the way ends where it began, a later tick will tell.
+// order, but they are numbered: home is where the first one came from. Rings lose moves when many MACs move at once, and
+// who says so tells which was the first that was lost. A MAC whose moves began later may have moved unseen before, so
+// its home is not known, and nothing freezes it until it has been still for as long as the window.
 //
 // Both memories are bounded, because anybody can forge moves: of the MACs that move, the one that has been still for the
 // longest is forgotten for a new one; when too many are frozen no more are, and what is frozen stays.
@@ -18,8 +19,8 @@
 // moves in 180 seconds count wherever they begin.
 
 import { FDB_FLAG_FROZEN, FDB_FLAG_STATIC } from "../../dataplane-wasm/layout.js";
-import { type FdbTarget, packFdbKey, packFdbTarget, unpackFdbKey } from "../address.js";
-import type { FdbEvent } from "./events.js";
+import { type FdbTarget, packFdbKey, unpackFdbKey } from "../address.js";
+import { type FdbEvent, isEarlier } from "./events.js";
 import type { Fdb } from "./fdb.js";
 
 export interface DampingOptions {
@@ -46,12 +47,20 @@ interface Mover {
   /** Seconds of the last moves, oldest first. */
   times: readonly number[];
   last: FdbEvent;
-  /** Where it was before; undefined until the moves have told. */
-  home: FdbTarget | undefined;
+  /** The first of those seen: where that came from is home. */
+  first: FdbEvent;
   /** Second of the last move from home or to it. */
   homeAt: number;
-  /** Until home is known, by packed place: how often it went from there, less how often it came. */
-  readonly net: Map<number, { readonly place: FdbTarget; readonly times: number }>;
+  /** Whether none can have been lost before the first; undefined until the rings have been read. */
+  isWhole: boolean | undefined;
+}
+
+/** Moves that found their ring full. */
+export interface Loss {
+  /** That of the first of them. */
+  readonly number: number;
+  /** Second in which it was noticed. */
+  readonly clock: number;
 }
 
 export interface Freeze {
@@ -75,6 +84,8 @@ export class Damping {
   readonly #frozen = new Map<bigint, number>();
   #unchecked: Iterator<[bigint, number]> = this.#frozen.entries();
   #isFull = false;
+  /** Second in which moves were lost or forgotten last. */
+  #lostAt: number | undefined;
 
   constructor(fdb: Fdb, options: DampingOptions) {
     this.#fdb = fdb;
@@ -103,8 +114,13 @@ export class Damping {
     this.#moved.add(key);
   }
 
-  /** Freezes what has moved too often and is home. To be called when every ring has been read. */
-  freeze(): Freeze[] {
+  /** Freezes what has moved too often and is home. To be called when every ring has been read. @param loss since the last time */
+  freeze(loss?: Loss): Freeze[] {
+    for (const key of this.#moved) {
+      const mover = this.#moving.get(key);
+      if (mover !== undefined) mover.isWhole ??= this.#isWhole(mover.first, loss);
+    }
+    if (loss !== undefined) this.#lostAt = loss.clock;
     const freezes = [...this.#moved].flatMap((key) => this.#freeze(key) ?? []);
     this.#moved.clear();
     return freezes;
@@ -139,45 +155,53 @@ export class Damping {
 
   #note(key: bigint, event: FdbEvent): void {
     const { clock } = event;
-    const { from, to } = placesOf(event);
-    const fresh: Mover = { times: [], last: event, home: undefined, homeAt: clock, net: new Map() };
+    const fresh: Mover = { times: [], last: event, first: event, homeAt: clock, isWhole: undefined };
     const known = this.#moving.get(key) ?? fresh;
-    const mover = secondsBetween(known.homeAt, clock) < WINDOW_S ? known : fresh;
+    const since = known.isWhole === false ? known.last.clock : known.homeAt;
+    const mover = secondsBetween(since, clock) < WINDOW_S ? known : fresh;
     const recent = mover.times.filter((second) => secondsBetween(second, clock) < WINDOW_S);
     mover.times = [...recent, clock].slice(-this.#options.moves);
     mover.last = event;
-    const { home, net } = mover;
-    if (home === undefined) {
-      count(net, from, 1);
-      count(net, to, -1);
-    }
-    if (home === undefined || isSame(from, home) || isSame(to, home)) mover.homeAt = clock;
+    if (isEarlier(event.number, mover.first.number)) mover.first = event;
+    const home = homeOf(mover);
+    const { from, to } = placesOf(event);
+    const isHome = isSame(from, home) || isSame(to, home);
+    if (isHome && secondsBetween(mover.homeAt, clock) > 0) mover.homeAt = clock;
     this.#moving.delete(key);
-    if (this.#moving.size >= MOVING_MAX)
-      for (const [stillest] of this.#moving) {
-        this.#moving.delete(stillest);
-        break;
-      }
+    if (this.#moving.size >= MOVING_MAX) this.#forgetStillest(clock);
     this.#moving.set(key, mover);
+  }
+
+  #forgetStillest(clock: number): void {
+    for (const [key, { last }] of this.#moving) {
+      this.#moving.delete(key);
+      if (secondsBetween(last.clock, clock) < WINDOW_S) this.#lostAt = clock;
+      return;
+    }
+  }
+
+  /** Whether no move of a MAC can have been lost before this one, that is the first that was seen. */
+  #isWhole({ clock, number }: FdbEvent, loss: Loss | undefined): boolean {
+    if (this.#lostAt !== undefined && secondsBetween(this.#lostAt, clock) < WINDOW_S) return false;
+    return loss === undefined || isEarlier(number, loss.number);
   }
 
   #freeze(key: bigint): Freeze | undefined {
     const mover = this.#moving.get(key);
     if (mover === undefined) return undefined; // forgotten for others
     const { network, mac, clock } = mover.last;
-    mover.home ??= beginning(mover.net);
-    if (mover.times.length < this.#options.moves) return undefined;
+    if (mover.isWhole !== true || mover.times.length < this.#options.moves) return undefined;
     this.#isFull = this.#frozen.size >= FROZEN_MAX;
     if (this.#isFull) return undefined;
     const { from, to } = placesOf(mover.last);
+    const home = homeOf(mover);
     const before = this.#fdb.get(network, mac);
-    mover.home ??= before ?? to; // it has come back every time
-    if (before !== undefined && !isSame(before, mover.home)) return undefined;
+    if (before !== undefined && !isSame(before, home)) return undefined;
     const outcome = this.#fdb.freeze(network, mac, true);
     if (outcome === "busy") return undefined; // the next move tries again
     const at = this.#fdb.get(network, mac);
     // It may have moved between the look and the mark.
-    const isAway = at !== undefined && !isSame(at, mover.home);
+    const isAway = at !== undefined && !isSame(at, home);
     if (outcome !== "absent" && isAway && this.#fdb.freeze(network, mac, false) !== "busy") return undefined;
     this.#moving.delete(key);
     if (outcome === "absent" || at === undefined) return undefined;
@@ -209,16 +233,7 @@ function placesOf({ fromKind, from, toKind, to }: FdbEvent): { from: FdbTarget; 
 
 const isSame = (one: FdbTarget, other: FdbTarget) => one.kind === other.kind && one.id === other.id;
 
-function count(net: Mover["net"], place: FdbTarget, step: number): void {
-  const key = packFdbTarget(place.kind, place.id);
-  net.set(key, { place, times: (net.get(key)?.times ?? 0) + step });
-}
-
-/** Where a way began, that has gone from place to place in any order; undefined if it ended there. */
-function beginning(net: Mover["net"]): FdbTarget | undefined {
-  for (const { place, times } of net.values()) if (times > 0) return place;
-  return undefined;
-}
+const homeOf = ({ first }: Mover) => placesOf(first).from;
 
 /** Of the 32-bit clock; 0 if the workers' rings disagree by a second about what came first. */
 function secondsBetween(before: number, after: number): number {

@@ -3,7 +3,7 @@
 // all the order that there is.
 //
 // Nobody waits for anybody: a ring that control empties too late loses events and counts them, and whoever needs the
-// whole truth reads the FDB.
+// whole truth reads the FDB. Of moves it says which was the first that it lost: what came before is all there.
 
 import {
   EVENT_AGED,
@@ -15,9 +15,12 @@ import {
   EVENT_LEARNED,
   EVENT_LIMIT,
   EVENT_LOST,
+  EVENT_LOST_MOVE,
+  EVENT_LOST_MOVES,
   EVENT_MAC,
   EVENT_MOVED,
   EVENT_NETWORK,
+  EVENT_NUMBER,
   EVENT_RECORDS,
   EVENT_RING,
   EVENT_RING_SIZE,
@@ -47,7 +50,12 @@ export interface FdbEvent {
   readonly from: number;
   /** Seconds of the clock. */
   readonly clock: number;
+  /** Of a move: its place in the order of all moves, 32 bits that wrap. */
+  readonly number: number;
 }
+
+/** Whether the move of one number was before that of another. */
+export const isEarlier = (one: number, other: number) => ((one - other) | 0) < 0;
 
 const KINDS = new Map<number, FdbEventKind>([
   [EVENT_LEARNED, "learned"],
@@ -58,6 +66,8 @@ const KINDS = new Map<number, FdbEventKind>([
 
 export class Events {
   readonly #views: Views;
+  /** By slot: moves lost when that was asked last. */
+  readonly #lostMoves = new Uint32Array(WORKER_SLOTS);
 
   constructor(views: Views) {
     this.#views = views;
@@ -95,6 +105,24 @@ export class Events {
     return lost;
   }
 
+  /**
+   * The number of the first move that found its ring full since this was asked last, if any. To be asked when the rings have
+   * been emptied: every move before it has been read by then, or is from a ring that was read a moment too early for it.
+   */
+  takeLostMove(): number | undefined {
+    const { u32 } = this.#views;
+    let first: number | undefined;
+    for (let slot = 0; slot < WORKER_SLOTS; slot++) {
+      const ring = EVENTS + slot * EVENT_RING_SIZE;
+      const count = Atomics.load(u32, (ring + EVENT_LOST_MOVES) / 4);
+      if (count === this.#lostMoves[slot]) continue;
+      this.#lostMoves[slot] = count;
+      const number = Atomics.load(u32, (ring + EVENT_LOST_MOVE) / 4);
+      if (first === undefined || isEarlier(number, first)) first = number;
+    }
+    return first;
+  }
+
   #read(record: number, only?: FdbEventKind): FdbEvent | undefined {
     const { u8, u16, u32 } = this.#views;
     const kind = KINDS.get(u8[record + EVENT_KIND]);
@@ -108,6 +136,7 @@ export class Events {
       fromKind: u8[record + EVENT_FROM_KIND],
       from: u32[(record + EVENT_FROM) / 4],
       clock: u32[(record + EVENT_CLOCK) / 4],
+      number: u32[(record + EVENT_NUMBER) / 4],
     };
   }
 }

@@ -22,7 +22,7 @@ import {
   FDB_VALUE_STAMP_SHIFT,
 } from "../layout/fdb";
 import { NETWORK_FLAG_LEARNING, NETWORK_FLAGS, NETWORK_GENERATION, NETWORK_SIZE, NETWORKS } from "../layout/networks";
-import { SYSTEM_CLOCK } from "../layout/system";
+import { SYSTEM_CLOCK, SYSTEM_MOVES } from "../layout/system";
 import { CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, WORKER_SIZE, WORKERS } from "../layout/worker";
 import { fdbLive, findSlot, NO_SLOT } from "./find";
 import { fdbHash, fdbNetwork, fdbTag } from "./hash";
@@ -115,6 +115,7 @@ function learnChange(worker: u32, networkPtr: usize, network: u32, key: u64, h: 
     const unchanged =
       atomic.load<u64>(slot) === key && ((atomic.load<u64>(slot, FDB_BUCKET_VALUES) ^ value) & ~STAMP) === 0;
     if (unchanged) atomic.store<u64>(slot, wanted, FDB_BUCKET_VALUES);
+    const number: u32 = unchanged && live ? atomic.add<u32>(SYSTEM_MOVES, 1) : 0;
     unlock(bucket);
     if (!unchanged) continue;
     if (!live) {
@@ -122,7 +123,7 @@ function learnChange(worker: u32, networkPtr: usize, network: u32, key: u64, h: 
       return LEARN_NEW;
     }
     countRare(worker, network, COUNTER_MOVED);
-    emit(worker, EVENT_MOVED, key, valueKind(wanted), valueId(wanted), valueKind(value), valueId(value));
+    emit(worker, EVENT_MOVED, key, valueKind(wanted), valueId(wanted), valueKind(value), valueId(value), number);
     return LEARN_MOVED;
   }
   return LEARN_BUSY;

@@ -8,6 +8,7 @@
 //   OFFLOADS   control stores what the probes found; a worker clears a bit (atomic and) when the kernel refuses it later
 //   REFUSALS   one word a bit of OFFLOADS: the errno of that refusal, stored before the bit is cleared
 //   KICK_SEQ   one word a stripe: stepped when an entry is in both of its buckets, before it leaves the old one
+//   MOVES      how many entries have moved, free running: atomic add by the worker that moves one, under its bucket's lock
 //   CONSTANTS  v128 patterns, written once by `initialise` (literals in loops are slow on newer V8)
 //   CRC_TABLE  remainders of CRC32c, written once by `initialise`
 
@@ -39,6 +40,8 @@ export const SYSTEM_OFFLOADS: usize = SYSTEM + 384; // u32: OFFLOAD_* that are i
 
 export const SYSTEM_UNDERLAY_MTU: usize = SYSTEM_OFFLOADS + 4; // u32: largest packet that the tap underlay may send, bytes from the outer IP header on; 0: it may not; control stores
 export const SYSTEM_REFUSALS: usize = SYSTEM_UNDERLAY_MTU + 4; // u32 each
+
+export const SYSTEM_MOVES: usize = SYSTEM + 448; // u32
 
 /** Bits of SYSTEM_OFFLOADS; the labels of vxlane_offload_enabled derive from the names. */
 export const OFFLOAD_PORT_CHECKSUM: u32 = 1; // ports hand over frames with unfinished checksums

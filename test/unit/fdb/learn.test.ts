@@ -70,7 +70,7 @@ describe("learning", () => {
     table.learn(0, KEY, PORT, 2);
     table.events(0);
     expect(table.learn(1, KEY, VTEP, 0xfffff)).toBe(LEARN_MOVED);
-    expect(table.events(1)).toEqual([{ kind: EVENT_MOVED, key: KEY, to: [VTEP, 0xfffff], from: [PORT, 2] }]);
+    expect(table.events(1)).toEqual([{ kind: EVENT_MOVED, key: KEY, to: [VTEP, 0xfffff], from: [PORT, 2], number: 0 }]);
     expect(table.counter(1, 1, COUNTER_MOVED)).toBe(1);
     expect(known()).toMatchObject({ kind: VTEP, id: 0xfffff });
     expect(table.faults()).toEqual([]);

@@ -58,6 +58,7 @@ export class Model {
   readonly #known = new Map<bigint, Known>();
   readonly #counted = new Map<string, number>();
   readonly #limitEventAt = new Map<number, number>();
+  #moves = 0;
 
   constructor(table: Table, options: NetworkOptions) {
     this.#table = table;
@@ -213,7 +214,7 @@ export class Model {
   ): void {
     const events = [...this.#pending, ...this.#table.events(worker)];
     this.#pending = [];
-    expect(events).toEqual([{ kind, key, to, from }]);
+    expect(events).toEqual([{ kind, key, to, from, ...(kind === EVENT_MOVED ? { number: this.#moves++ } : {}) }]);
     if (counter !== undefined) this.#count(worker, networkOf(key), counter);
   }
 

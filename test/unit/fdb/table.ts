@@ -4,22 +4,6 @@
 import { compileDataplane, type Dataplane, FDB_NONE, instantiateDataplane } from "../../../control/dataplane.js";
 import { createMemory, type SharedMemory } from "../../../control/memory.js";
 import {
-  EVENT_FROM,
-  EVENT_FROM_KIND,
-  EVENT_HEAD,
-  EVENT_KIND,
-  EVENT_LIMIT_CLOCK,
-  EVENT_LOST,
-  EVENT_MAC,
-  EVENT_NETWORK,
-  EVENT_RECORDS,
-  EVENT_RING,
-  EVENT_RING_SIZE,
-  EVENT_SIZE,
-  EVENT_TAIL,
-  EVENT_TO,
-  EVENT_TO_KIND,
-  EVENTS,
   FDB,
   FDB_BUCKET_SIZE,
   FDB_BUCKET_SLOTS,
@@ -45,9 +29,11 @@ import {
   SYSTEM_FDB_CAPACITY,
   SYSTEM_FDB_COUNT,
   SYSTEM_FDB_SEED,
+  SYSTEM_MOVES,
   WORKER_CONTROL,
   WORKER_TRACE,
 } from "../../../dataplane-wasm/layout.js";
+import { type FdbEvent, Ring } from "./ring.js";
 
 const U64 = 0xffffffffffffffffn;
 const SEED = 0xd1342543de82ef95n;
@@ -67,13 +53,6 @@ export interface TableOptions extends NetworkOptions {
   readonly capacity?: number;
   /** Networks 1 to this are set up, all alike. */
   readonly networks?: number;
-}
-
-export interface FdbEvent {
-  readonly kind: number;
-  readonly key: bigint;
-  readonly to: readonly [kind: number, id: number];
-  readonly from: readonly [kind: number, id: number];
 }
 
 export interface Entry {
@@ -124,6 +103,7 @@ export class Table {
     u32[SYSTEM_FDB_CAPACITY / 4] = options.capacity ?? options.buckets * FDB_BUCKET_SLOTS;
     u64[SYSTEM_FDB_SEED / 8] = SEED;
     u32[SYSTEM_FDB_COUNT / 4] = 0;
+    u32[SYSTEM_MOVES / 4] = 0;
     this.clock = 1000;
     this.networks = Math.max(this.networks, options.networks ?? 16);
     for (let network = 1; network <= this.networks; network++) {
@@ -132,7 +112,7 @@ export class Table {
       this.network(network, options);
     }
     for (const worker of TEST_WORKERS) {
-      u8.fill(0, ringPtr(worker), ringPtr(worker) + EVENT_RECORDS);
+      this.ring(worker).reset();
       u8.fill(0, counterPtr(worker, 0, 0), counterPtr(worker, this.networks + 1, 0));
     }
   }
@@ -184,37 +164,13 @@ export class Table {
     return Number(this.memory.u64[counterPtr(worker, network, counter) / 8]);
   }
 
-  lost(worker: number): number {
-    return Number(this.memory.u64[(ringPtr(worker) + EVENT_LOST) / 8]);
+  ring(worker: number): Ring {
+    return new Ring(this.memory, worker);
   }
 
-  /** What a worker's event ring holds; control's part, so that the ring is empty afterwards. */
+  /** What a worker's event ring holds; it is empty afterwards. */
   events(worker: number): FdbEvent[] {
-    const { u8, u16, u32 } = this.memory;
-    const ring = ringPtr(worker);
-    const head = Atomics.load(u32, (ring + EVENT_HEAD) / 4);
-    const events: FdbEvent[] = [];
-    for (let at = u32[(ring + EVENT_TAIL) / 4]; at !== head; at = (at + 1) >>> 0) {
-      const record = ring + EVENT_RECORDS + (at & (EVENT_RING - 1)) * EVENT_SIZE;
-      let key = BigInt(u16[(record + EVENT_NETWORK) / 2]) << 48n;
-      for (let i = 0; i < 6; i++) key |= BigInt(u8[record + EVENT_MAC + i]) << BigInt(8 * i);
-      events.push({
-        kind: u8[record + EVENT_KIND],
-        key,
-        to: [u8[record + EVENT_TO_KIND], u32[(record + EVENT_TO) / 4]],
-        from: [u8[record + EVENT_FROM_KIND], u32[(record + EVENT_FROM) / 4]],
-      });
-    }
-    Atomics.store(u32, (ring + EVENT_TAIL) / 4, head);
-    return events;
-  }
-
-  /** Lets the ring's indices run from `index` on. */
-  startRing(worker: number, index: number): void {
-    const ring = ringPtr(worker) / 4;
-    this.memory.u32[ring + EVENT_HEAD / 4] = index;
-    this.memory.u32[ring + EVENT_TAIL / 4] = index;
-    this.memory.u32[ring + EVENT_LIMIT_CLOCK / 4] = 0;
+    return this.ring(worker).take();
   }
 
   /** Every entry that the slots hold, read one by one. */
@@ -290,8 +246,4 @@ export class Table {
 
 function counterPtr(worker: number, network: number, counter: number): number {
   return NETWORK_COUNTERS + worker * NETWORK_COUNTERS_WORKER + network * NETWORK_COUNTERS_SIZE + counter;
-}
-
-function ringPtr(worker: number): number {
-  return EVENTS + worker * EVENT_RING_SIZE;
 }

@@ -56,7 +56,9 @@ function flap(moves: number, secondsBetween = 0, station = THEIRS): number[] {
   });
 }
 
-const moveOf = (from: { kind: number; id: number }, to: { kind: number; id: number }): FdbEvent => ({
+const place = (vtep: string) => ({ kind: L.FDB_KIND_VTEP, id: idOf(vtep) });
+
+const moveOf = (from: { kind: number; id: number }, to: { kind: number; id: number }, number: number): FdbEvent => ({
   kind: "moved",
   network,
   mac: mac(THEIRS),
@@ -65,6 +67,7 @@ const moveOf = (from: { kind: number; id: number }, to: { kind: number; id: numb
   fromKind: from.kind,
   from: from.id,
   clock: now,
+  number,
 });
 
 describe("freezing", () => {
@@ -73,7 +76,6 @@ describe("freezing", () => {
     expect(flap(5)).toEqual([0, 0, 0, 0, 0]);
     expect([isFrozen(), damping.frozenCount]).toEqual([false, 0]);
     hear(LEFT);
-    const place = (vtep: string) => ({ kind: L.FDB_KIND_VTEP, id: idOf(vtep) });
     const [freeze, ...more] = drain();
     expect(more).toEqual([]);
     expect(freeze).toMatchObject({ network, at: place(LEFT), elsewhere: place(RIGHT) });
@@ -96,17 +98,16 @@ describe("freezing", () => {
 
   it("finds the way home in whatever order the rings tell of it", () => {
     const way = [HOME, LEFT, RIGHT, LEFT, HOME, RIGHT];
-    const place = (vtep: string) => ({ kind: L.FDB_KIND_VTEP, id: idOf(vtep) ?? 0 });
-    const steps = way.slice(1).map((to, i) => ({ to: place(to), from: place(way[i] ?? HOME) }));
+    const steps = way.slice(1).map((to, i) => moveOf(place(way[i] ?? HOME), place(to), 0xfffffffe + i));
     fc.assert(
       fc.property(fc.shuffledSubarray(steps, { minLength: steps.length }), (shuffled) => {
         damping.thaw(network, mac(THEIRS));
         hear(RIGHT);
-        for (const { to, from } of shuffled) damping.moved(moveOf(from, to));
+        for (const step of shuffled) damping.moved(step);
         expect(damping.freeze()).toEqual([]); // it is not home
         hear(HOME);
         fixture.tables.events.drain();
-        damping.moved(moveOf(place(RIGHT), place(HOME)));
+        damping.moved(moveOf(place(RIGHT), place(HOME), 3));
         expect(damping.freeze()).toMatchObject([{ at: place(HOME) }]);
       }),
     );
@@ -260,6 +261,7 @@ describe("memory", () => {
     fromKind: L.FDB_KIND_VTEP,
     from: 1,
     clock: now,
+    number: n,
   });
 
   it("of moves is bounded, and a MAC that goes on moving is not forgotten", () => {
