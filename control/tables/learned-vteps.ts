@@ -1,7 +1,8 @@
 // Forgetting the VTEPs that were made on receipt. A prefix of an allow list lets any source address inside it make one,
 // and there are VTEPS_LEARNED_MAX places; if none were given back, a spoofer would fill them once and later VTEPs would be
 // refused for ever. So one that nobody names, that no FDB entry points at, and from which no frame was taken
-// for IDLE_S goes. If it comes back it is learned again.
+// for IDLE_S goes. If it comes back it is learned again. One that was named, is no longer, and has never sent a frame goes
+// at the next tick: a request that was refused half-way may have made it, and leaves nothing behind.
 //
 // Two walks in turn, a slice a tick each: over the ids, to find who is idle; and when some are, over the FDB, to see whom
 // an entry still points at. (That walk may miss an entry that is kicked meanwhile. It does no harm: the undertaker removes
@@ -19,6 +20,7 @@ import {
   SYSTEM_CLOCK,
   SYSTEM_FDB_BUCKET_MASK,
   SYSTEM_PREFIXES,
+  VTEP_COUNTER_DROPS_DECAP,
   VTEP_COUNTER_FRAMES_DECAP,
   VTEPS_LEARNED_MAX,
   VTEPS_MAX,
@@ -68,6 +70,7 @@ export class LearnedVteps {
 
   /** Goes on with the walk that is under way. To be called a few times a second. */
   tick(): void {
+    for (const id of this.#vteps.takeSetFree()) if (!this.#hasSent(id)) this.#forget(id);
     if (this.#nextBucket === undefined) this.#findIdle();
     else this.#spareReferred(this.#nextBucket);
   }
@@ -96,7 +99,7 @@ export class LearnedVteps {
         this.#frames[id] = NOT_LEARNED;
         continue;
       }
-      const frames = this.#counters.vtep(id, VTEP_COUNTER_FRAMES_DECAP);
+      const frames = this.#framesFrom(id);
       if (frames !== this.#frames[id]) this.#heard(id, frames, now);
       else if ((now - this.#since[id]) >>> 0 >= IDLE_S) this.#idle.add(id);
     }
@@ -131,15 +134,23 @@ export class LearnedVteps {
     }
     this.#nextBucket = end;
     if (end < buckets && this.#idle.size > 0) return;
-    for (const id of this.#idle) this.#forget(id);
+    for (const id of this.#idle) if (this.#framesFrom(id) === this.#frames[id]) this.#forget(id);
     this.#idle.clear();
     this.#nextBucket = undefined;
   }
 
   #forget(id: number): void {
-    if (this.#counters.vtep(id, VTEP_COUNTER_FRAMES_DECAP) !== this.#frames[id]) return;
     this.#frames[id] = NOT_LEARNED;
     this.#vteps.forget(id, () => this.#deny(id));
+  }
+
+  #framesFrom(id: number): number {
+    return this.#counters.vtep(id, VTEP_COUNTER_FRAMES_DECAP);
+  }
+
+  /** What was dropped counts too: its MAC may have been learned. */
+  #hasSent(id: number): boolean {
+    return this.#framesFrom(id) + this.#counters.vtep(id, VTEP_COUNTER_DROPS_DECAP) > 0;
   }
 
   /** Only prefixes let a VTEP in that nobody names. */

@@ -3,9 +3,9 @@
 // worker made on receipt, by a prefix of an allow list, are adopted here when somebody names them, and set free again
 // (not buried) when nobody does but a prefix still covers them: their frames keep flowing.
 //
-// Those that send nothing any more are forgotten (learned-vteps.ts says when). The index must not lead to the old id
-// first, because a prefix would let a worker take it up at any moment; so its address may have a new id, and be a VTEP in
-// use, before the old id is buried.
+// Those that send nothing any more, or were set free and have never sent anything (a refused request may have made them),
+// are forgotten (learned-vteps.ts says when). The index must not lead to the old id first, because a prefix would let a
+// worker take it up at any moment; so its address may have a new id, and be a VTEP in use, before the old id is buried.
 //
 // A record is immutable but for its flags: they are one word, stored at once, and nothing else of the record follows
 // from the two that change (SOURCE and LEARNED).
@@ -60,6 +60,8 @@ export class Vteps {
   readonly #vteps = new Map<number, Vtep>();
   /** Ids that no address leads to any more, and that are not buried yet. */
   readonly #forgotten = new Set<number>();
+  /** Set free since somebody asked. */
+  readonly #setFree = new Set<number>();
 
   constructor(views: Views, dataplane: Dataplane, undertaker: Undertaker, prefixes: SystemPrefixes, access: Access) {
     this.#views = views;
@@ -151,6 +153,13 @@ export class Vteps {
     return (this.flags(id) & (VTEP_FLAG_LEARNED | VTEP_FLAG_SOURCE)) === (VTEP_FLAG_LEARNED | VTEP_FLAG_SOURCE);
   }
 
+  /** Ids that nobody but a prefix has held on to since the last call; some may be in use again. */
+  takeSetFree(): number[] {
+    const ids = [...this.#setFree];
+    this.#setFree.clear();
+    return ids;
+  }
+
   /**
    * Gives a learned VTEP's id back. Its address may be learned again at once, under another id.
    * @param deny takes the id out of every network; called when no worker can hold it any more
@@ -227,6 +236,7 @@ export class Vteps {
   #buryUnlessCovered(vtep: Vtep): void {
     if (!vtep.group && this.#prefixes.contains(vtep.address)) {
       this.#undertaker.revive("vtep", vtep.id);
+      this.#setFree.add(vtep.id);
       return;
     }
     this.#undertaker.bury("vtep", vtep.id, () => {

@@ -166,10 +166,7 @@ export class Api {
     return structuredClone({
       networks,
       entries: entries.sort(),
-      // Whom nothing but a prefix covers stays until he has been silent for long, as if he had been learned: no request's doing.
-      vteps: [...tables.vteps.ids()]
-        .filter((id) => (tables.vteps.flags(id) & L.VTEP_FLAG_LEARNED) === 0)
-        .map((id) => [tables.vteps.address(id), tables.vteps.flags(id)]),
+      vteps: [...tables.vteps.ids()].map((id) => [tables.vteps.address(id), tables.vteps.flags(id)]),
       lists: tables.lists.count,
       waiting: tables.undertaker.waiting,
       devices: [...this.devices.open.values()],

@@ -9,15 +9,18 @@ import {
   createFixture,
   type Fixture,
   frame,
+  mac,
   portSpec,
   receiveFrom,
   sendInto,
+  settle,
   setWorker,
   spec,
 } from "./fixture.js";
 
 const OURS = "02:00:00:00:00:01";
 const THEIRS = "02:00:00:00:00:02";
+const OTHER = "02:00:00:00:00:03";
 const SPOOFED = "10.1.0.9";
 
 let fixture: Fixture;
@@ -91,6 +94,63 @@ it("one that control names stays, though it is silent", () => {
   tables.networks.removeVtep(100, address("10.1.0.2"));
   pass(400);
   expect(idOf("10.1.0.2")).toBe(0);
+});
+
+/** A change of many entries whose last one fails. */
+function refuse(vtep: string): void {
+  const other = { mac: mac(OTHER), target: { vtep: address(vtep) } };
+  const own = { mac: mac(OURS), target: { vtep: address(vtep) } };
+  expect(() => fixture.tables.statics.apply(100, [other, own])).toThrow("is the MAC of a port");
+}
+
+it("one that only a refused request has named leaves nothing behind", () => {
+  const { tables } = fixture;
+  refuse(SPOOFED);
+  settle(fixture);
+  expect([idOf(SPOOFED), [...tables.vteps.everyId()], tables.undertaker.waiting]).toEqual([0, [], 0]);
+  expect(receiveFrom(fixture, SPOOFED, 100, frame(THEIRS, OURS))).toHaveLength(1);
+  expect(framesOf(idOf(SPOOFED))).toBe(1);
+});
+
+it("one that sends before it goes after a refused request stays, and so does one that was learned before", () => {
+  const { tables } = fixture;
+  refuse(SPOOFED);
+  const id = idOf(SPOOFED);
+  expect(receiveFrom(fixture, SPOOFED, 100, frame(THEIRS, OURS))).toHaveLength(1);
+  settle(fixture);
+  expect(idOf(SPOOFED)).toBe(id);
+  refuse(SPOOFED);
+  settle(fixture);
+  expect([idOf(SPOOFED), framesOf(id), hasPair(id)]).toEqual([id, 1, true]);
+  expect(sendInto(fixture, port, frame(OURS, THEIRS))).toEqual([SPOOFED]); // what was learned from it is there yet
+  expect(tables.undertaker.waiting).toBe(0);
+});
+
+it("one that a worker meets while it goes after a refused request is met again under another id", () => {
+  const { tables, dataplane } = fixture;
+  refuse(SPOOFED);
+  const old = idOf(SPOOFED);
+  setWorker(fixture, "running", 1);
+  settle(fixture);
+  expect([idOf(SPOOFED), tables.undertaker.waiting]).toEqual([0, 1]);
+  // Worker 1, in the old epoch, had found it by its address.
+  dataplane.accessAllow(1, network, old);
+  expect(receiveFrom(fixture, SPOOFED, 100, frame(THEIRS, OURS))).toHaveLength(1);
+  const fresh = idOf(SPOOFED);
+  expect([0, old]).not.toContain(fresh);
+  refuse(SPOOFED);
+  setWorker(fixture, "asleep", 1);
+  settle(fixture);
+  expect([idOf(SPOOFED), tables.undertaker.waiting, hasPair(old), hasPair(fresh)]).toEqual([fresh, 0, false, true]);
+});
+
+it("one that a request names again before it goes stays", () => {
+  const { tables } = fixture;
+  refuse(SPOOFED);
+  const id = idOf(SPOOFED);
+  tables.networks.addVtep(100, address(SPOOFED));
+  settle(fixture);
+  expect([idOf(SPOOFED), tables.undertaker.waiting]).toEqual([id, 0]);
 });
 
 it("its address is learned anew under another id while a worker may hold the old one", () => {
