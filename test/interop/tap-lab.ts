@@ -19,14 +19,18 @@ interface Status {
 export const statusOf = (daemon: Daemon) => daemon.get<Status>("/v1/status");
 export const problemsOf = async (daemon: Daemon) => (await statusOf(daemon)).problems.map(({ code }) => code);
 
-export async function start(a: Host, b: Host, underlay: Record<string, unknown> = {}): Promise<VxlaneRunning> {
-  const config = { underlay: { driver: "tap", ...underlay }, workers: 2 };
+/** @param options of the whole config; they override what the suite says */
+export async function start(a: Host, b: Host, options: object = {}): Promise<VxlaneRunning> {
+  const config = { underlay: { driver: "tap" }, workers: 2, ...options };
   return vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
 }
 
-export async function pair(family: 4 | 6 = 4): Promise<{ a: Host; b: Host; ours: VxlaneRunning; kernel: End }> {
+export async function pair(
+  family: 4 | 6 = 4,
+  options: object = {},
+): Promise<{ a: Host; b: Host; ours: VxlaneRunning; kernel: End }> {
   const [a, b] = await twoHosts(await createLab(), { family });
-  const ours = await start(a, b);
+  const ours = await start(a, b, options);
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(ours, kernel);
   return { a, b, ours, kernel };

@@ -13,7 +13,7 @@ import { reachable, tcpOneWay, udpBothWays } from "./traffic.js";
 const BULK = 100_000_000; // bytes
 
 test.each([4, 6] as const)("100 MB each way arrive as they were sent, over IPv%i", async (family) => {
-  const { a, ours, kernel } = await pair(family);
+  const { a, ours, kernel } = await pair(family, { offloads: "auto" });
   for (const inner of [4, 6] as const) {
     await tcpOneWay(ours, kernel, inner, BULK / 2);
     await tcpOneWay(kernel, ours, inner, BULK / 2);
@@ -106,7 +106,7 @@ function withoutPort(routes: string | undefined): string {
 
 test("auto takes it where it works, and says why not where it does not", async () => {
   const [a, b] = await twoHosts(await createLab());
-  const ours = await start(a, b, { driver: "auto" });
+  const ours = await start(a, b, { offloads: "auto", underlay: { driver: "auto" } });
   const chosen = {
     driver: "tap",
     interface: UNDERLAY,
@@ -118,7 +118,7 @@ test("auto takes it where it works, and says why not where it does not", async (
   await ours.daemon.expectLog("underlay driver chosen");
   await ours.daemon.stop();
   await a.ns.ip("addr add 10.99.9.9/32 dev lo", "link set lo up");
-  const config = { local: "10.99.9.9", underlay: { driver: "auto" }, workers: 1 };
+  const config = { local: "10.99.9.9", offloads: "auto", underlay: { driver: "auto" }, workers: 1 };
   const plain = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config });
   const { driver, reason } = (await statusOf(plain.daemon)).underlay;
   expect([driver, reason]).toEqual(["udp", expect.stringMatching(/^tap: lo is no Ethernet interface/)]);

@@ -33,7 +33,7 @@ async function pastTheRings(host: Host, meanwhile: () => Promise<void>): Promise
 
 test.each([4, 6] as const)("a kernel peer over IPv%i: the rings take it all", async (family) => {
   // One worker: a veth has one queue, and a worker without a queue sends through its socket.
-  const [ours, kernel] = await overXdp(family, { workers: 1 });
+  const [ours, kernel] = await overXdp(family, { workers: 1, offloads: "auto" });
   await expectMode(ours.daemon, UNDERLAY, "native");
   await reachable(kernel, ours);
   // Until the kernel has found the next hop, and for a moment afterwards, frames leave through its socket.
@@ -63,7 +63,7 @@ test.each([
 ] as const)("a container's veth as a port, over the %s underlay", async (_name, underlay) => {
   const [a, b] = await twoHosts(await createLab());
   const box = await container(a, a.lab, one);
-  const daemon = await portDaemon(a, withPort([b.address], underlay));
+  const daemon = await portDaemon(a, { offloads: "auto", ...withPort([b.address], underlay) });
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await pingBothWays(box, kernel);
   await tcpBothWays(box, kernel);
@@ -122,7 +122,7 @@ async function manyEchoes(
 
 test("the underlay's interface is made again under traffic: no frame comes before the rings can take it", async () => {
   const [a, b] = await twoHosts(await createLab());
-  const config = { workers: 1, underlay: XDP };
+  const config = { workers: 1, offloads: "auto", underlay: XDP };
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, fault: "block" });
   const { daemon } = ours;
   // Control stands still until the new interface is in use, through the sockets.
@@ -168,7 +168,7 @@ test("it starts under traffic: no frame comes before the rings can take it", asy
 });
 
 test("a larger MTU gets larger frames, while it runs", async () => {
-  const [ours, kernel] = await overXdp();
+  const [ours, kernel] = await overXdp(4, { offloads: "auto" });
   await reachable(ours, kernel);
   const total = async () => (await statusOf(ours.daemon)).xdp.frames[0].total;
   await expect.poll(total).toBe(4096);
@@ -185,7 +185,7 @@ test("a port that needs larger frames than the underlay gets them, whoever was f
   const [a, b] = await twoHosts(await createLab());
   const box = await container(a, a.lab, one);
   await a.ns.ip("link set veth0 mtu 3000");
-  const daemon = await portDaemon(a, withPort([b.address], XDP));
+  const daemon = await portDaemon(a, { offloads: "auto", ...withPort([b.address], XDP) });
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await expect.poll(async () => (await statusOf(daemon)).xdp.frames[0].total).toBe(2048);
   await expect
