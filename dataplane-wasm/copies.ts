@@ -91,7 +91,7 @@ function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32): u32 {
   // Nobody has a copy, so the buffer is free for the answer; a group address gets none.
   dropInput(input, Drop.EncapTooBig);
   if (outputs === OUTPUTS_MAX || macIsMulticast(loadMac(<usize>input.payloadPtr + ETH_DST))) return outputs;
-  return outputs + answerTooBig(worker, index, input, outputs, net);
+  return outputs + answerTooBig(worker, index, input, outputs, load<u32>(net, NETWORK_MTU));
 }
 
 /** One payload with many headers: to VTEPs `from` to `to - 1` of the list. */

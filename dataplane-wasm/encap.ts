@@ -42,10 +42,12 @@ import {
   NETWORK_FLAGS,
   NETWORK_FLOOD_LIST,
   NETWORK_MTU,
+  NETWORK_PLAIN_MTU,
   NETWORK_TUNNEL_HEADER,
 } from "./layout/networks";
 import { SYSTEM_LOCAL, SYSTEM_OUTER_CHECKSUM } from "./layout/system";
 import { VIRTIO_FLAG_NEEDS_CSUM } from "./layout/virtio";
+import { VTEP_FRAME_MAX } from "./layout/vteps";
 import { CONTEXT_FLOOD, CONTEXT_NEXT, CONTEXT_OPEN_TRAIN, CONTEXT_ROOM } from "./layout/worker";
 import { wantsChecksum, writeOuter } from "./outer";
 import { wireLen } from "./segment";
@@ -58,6 +60,7 @@ import { ETH_DST, ETH_LEN, loadMac, macIsMulticast, macIsNoSource, sourceMac } f
 import { INNER_TAGGED, innerEcn, innerFlags, innerL3, parseInner } from "./wire/inner";
 
 const NETWORK_KEY_SHIFT: u64 = 48;
+const AS_IT_CAME: u32 = 0xffffffff;
 
 /**
  * Takes inputs 0 to count - 1 of a worker and makes outputs of them.
@@ -198,8 +201,9 @@ function sendUnicast(
 ): u32 {
   const frame: usize = input.payloadPtr;
   const len = input.payloadLen;
-  if (len > load<u32>(net, NETWORK_MTU) + innerL3(input.inner)) {
-    return sendSuper(worker, index, input, outputs, vtep, record, net);
+  if (len > load<u32>(net, NETWORK_PLAIN_MTU) + innerL3(input.inner)) {
+    const made = sendSuper(worker, index, input, outputs, vtep, record, net);
+    if (made !== AS_IT_CAME) return made;
   }
   if (<u32>input.virtio0 & VIRTIO_FLAG_NEEDS_CSUM) {
     if (input.flags & DESC_FLAG_SUPER || tunnelTakes(input, record)) {
@@ -219,7 +223,15 @@ function sendUnicast(
   return outputs + 1;
 }
 
-/** What does not leave as it came with its checksum finished: goes whole to who finishes it, or in segments, or is too big. */
+/** Bytes of the largest frame like this input that the network and the way to the VTEP take. */
+function frameMax(input: Descriptor, record: usize, net: usize): u32 {
+  return min<u32>(load<u32>(net, NETWORK_MTU) + innerL3(input.inner), load<u32>(record, VTEP_FRAME_MAX));
+}
+
+/**
+ * What does not leave as it came with its checksum finished: goes whole to who finishes it, or in segments, or is too big.
+ * @returns the new number of outputs, or AS_IT_CAME
+ */
 function sendSuper(
   worker: u32,
   index: u32,
@@ -229,15 +241,17 @@ function sendSuper(
   record: usize,
   net: usize,
 ): u32 {
-  if (wireLen(input) > load<u32>(net, NETWORK_MTU) + innerL3(input.inner)) {
+  const lenMax = frameMax(input, record, net);
+  if (wireLen(input) > lenMax) {
     dropInput(input, Drop.EncapTooBig);
-    return outputs + answerTooBig(worker, index, input, outputs, net);
+    return outputs + answerTooBig(worker, index, input, outputs, lenMax - innerL3(input.inner));
   }
   if (tunnelTakes(input, record)) {
     input.verdict = <u8>VERDICT_UNICAST;
     sendTunnel(worker, outputs, index, vtep, record, net);
     return outputs + 1;
   }
+  if (!(input.flags & DESC_FLAG_SUPER)) return AS_IT_CAME;
   input.verdict = <u8>VERDICT_CUT;
   input.floodList = <u32>record; // for all segments, so that a change of it between two calls loses none
   return outputs;

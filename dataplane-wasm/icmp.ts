@@ -1,5 +1,5 @@
 // The answer to a frame that does not fit: ICMP fragmentation needed (RFC 792, RFC 1191 section 4) or ICMPv6 packet too
-// big (RFC 4443 section 3.2), back out of the port that it came from.
+// big (RFC 4443 section 3.2), back out of the port that it came from; for a network's own MTU and for that of the way to a VTEP.
 //
 // It is built in place, in front of the packet that it quotes, from that packet's own addresses swapped, as the kernel's
 // tunnels do (net/ipv4/ip_tunnel_core.c): an endpoint has no address in the tenant's network. Never for multicast,
@@ -9,7 +9,6 @@ import { addCounter, networkRow } from "./counters";
 import { Descriptor, workerContext } from "./descriptor";
 import { emitAnswer } from "./emit";
 import { COUNTER_ICMP } from "./layout/counters";
-import { NETWORK_MTU } from "./layout/networks";
 import { SYSTEM_CLOCK } from "./layout/system";
 import { CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, CONTEXT_ICMP_CLOCK, CONTEXT_ICMP_SENT } from "./layout/worker";
 import { asWire16, storeBe16 } from "./wire/bytes";
@@ -52,14 +51,16 @@ const MAC_LEN: u32 = 6;
 const ANSWERS_PER_SECOND: u32 = 100;
 const TTL: u8 = 64;
 
-/** Answers input `index`, which is dropped. Returns 1 if output `at` is made, else 0. The input's payload is spent. */
-export function answerTooBig(worker: u32, index: u32, input: Descriptor, at: u32, net: usize): u32 {
+/**
+ * Answers input `index`, which is dropped. Returns 1 if output `at` is made, else 0. The input's payload is spent.
+ * @param mtu bytes of the largest packet that would have passed
+ */
+export function answerTooBig(worker: u32, index: u32, input: Descriptor, at: u32, mtu: u32): u32 {
   const kind = innerKind(input.inner);
   const frame: usize = input.payloadPtr;
   const ip = frame + innerL3(input.inner);
   if (kind === L3_IPV4 ? !mayAnswerIpv4(ip, input) : kind !== L3_IPV6 || !mayAnswerIpv6(ip, input)) return 0;
   if (!takeToken(worker)) return 0;
-  const mtu = load<u32>(net, NETWORK_MTU);
   const present = input.payloadLen - innerL3(input.inner);
   const headers = (kind === L3_IPV4 ? IPV4_LEN : IPV6_LEN) + ICMP_LEN;
   const quoted = min<u32>(present, kind === L3_IPV4 ? IPV4_QUOTE_MAX : IPV6_QUOTE_MAX);

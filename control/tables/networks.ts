@@ -10,7 +10,7 @@ import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
 import { Ids } from "./ids.js";
 import type { Ports } from "./ports.js";
-import { clearNetwork, storeVni, writeNetwork } from "./records.js";
+import { clearNetwork, storePlainMtu, storeVni, writeNetwork } from "./records.js";
 import type { Registry } from "./registry.js";
 import { atomically } from "./transaction.js";
 import type { Network, NetworkSpec } from "./types.js";
@@ -24,6 +24,7 @@ export class Networks {
   readonly #vteps: Vteps;
   readonly #undertaker: Undertaker;
   readonly #ids = new Ids(NETWORKS_MAX, "networks");
+  #pathsNarrow = false;
 
   constructor(views: Views, registry: Registry, ports: Ports, vteps: Vteps, undertaker: Undertaker) {
     this.#views = views;
@@ -67,7 +68,7 @@ export class Networks {
       steps.onCommit(() => {
         byVni.set(spec.vni, entry);
         byId.set(id, entry);
-        writeNetwork(this.#views, id, spec);
+        writeNetwork(this.#views, id, spec, this.#pathsNarrow);
         storeVni(this.#views, spec.vni, id);
       });
       return entry;
@@ -79,7 +80,7 @@ export class Networks {
     const entry = this.#registry.entry(spec.vni);
     return atomically((steps) => {
       this.#registry.change(steps, entry, { spec });
-      steps.onCommit(() => writeNetwork(this.#views, entry.id, spec));
+      steps.onCommit(() => writeNetwork(this.#views, entry.id, spec, this.#pathsNarrow));
       return entry;
     });
   }
@@ -123,6 +124,13 @@ export class Networks {
       throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} does not flood to ${formatAddress(address)}`);
     }
     this.replace({ ...spec, flood: { mode: "headend", vteps: left } });
+  }
+
+  /** Says whether the way to some VTEP takes less than the networks (`Vteps.setFrameMax`). */
+  setPathsNarrow(isNarrow: boolean): void {
+    if (isNarrow === this.#pathsNarrow) return;
+    this.#pathsNarrow = isNarrow;
+    for (const { id, spec } of this) storePlainMtu(this.#views, id, spec, isNarrow);
   }
 
   #headend(vni: number): { spec: NetworkSpec; vteps: readonly Uint8Array[] } {

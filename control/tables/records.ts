@@ -22,6 +22,7 @@ import {
   NETWORK_FLAGS,
   NETWORK_LEARN_LIMIT,
   NETWORK_MTU,
+  NETWORK_PLAIN_MTU,
   NETWORK_SIZE,
   NETWORK_TUNNEL_HEADER,
   NETWORK_VNI,
@@ -46,8 +47,12 @@ function attachmentIndex(attachment: number, field: number): number {
   return (ATTACHMENTS + attachment * ATTACHMENT_SIZE + field) / 4;
 }
 
-/** Writes or changes a network's record, all but its lists and its generation. */
-export function writeNetwork({ u32, u8 }: Views, id: number, spec: NetworkSpec): void {
+/**
+ * Writes or changes a network's record, all but its lists and its generation.
+ * @param pathsNarrow see `storePlainMtu`
+ */
+export function writeNetwork(views: Views, id: number, spec: NetworkSpec, pathsNarrow: boolean): void {
+  const { u32, u8 } = views;
   const store = (field: number, value: number) => Atomics.store(u32, networkIndex(id, field), value);
   const header = NETWORKS + id * NETWORK_SIZE + NETWORK_TUNNEL_HEADER;
   if (spec.vni !== u32[networkIndex(id, NETWORK_VNI)] || u8[header] === 0) {
@@ -58,9 +63,15 @@ export function writeNetwork({ u32, u8 }: Views, id: number, spec: NetworkSpec):
   store(NETWORK_FEATURES, 0);
   store(NETWORK_LEARN_LIMIT, 0);
   store(NETWORK_MTU, spec.mtu);
+  storePlainMtu(views, id, spec, pathsNarrow);
   store(NETWORK_AGEING, spec.ageing);
   const learning = spec.learning ? NETWORK_FLAG_LEARNING : 0;
   store(NETWORK_FLAGS, NETWORK_FLAG_LIVE | learning | (spec.dropVlan ? NETWORK_FLAG_DROP_VLAN : 0));
+}
+
+/** @param pathsNarrow frames have to be held against the way to their VTEP, too */
+export function storePlainMtu({ u32 }: Views, id: number, { mtu }: NetworkSpec, pathsNarrow: boolean): void {
+  Atomics.store(u32, networkIndex(id, NETWORK_PLAIN_MTU), pathsNarrow ? 0 : mtu);
 }
 
 /** Makes a VNI lead to a network, or to none (0). */

@@ -7,8 +7,8 @@
 // are forgotten (learned-vteps.ts says when). The index must not lead to the old id first, because a prefix would let a
 // worker take it up at any moment; so its address may have a new id, and be a VTEP in use, before the old id is buried.
 //
-// A record is immutable but for its flags: they are one word, stored at once, and nothing else of the record follows
-// from the two that change (SOURCE and LEARNED).
+// A record is immutable but for its flags and the largest frame that its path takes: each is one word, stored at once, and
+// nothing else of the record follows from what changes.
 
 import {
   CONTEXT_SCRATCH,
@@ -22,6 +22,7 @@ import {
   VTEP_FLAG_SOCKET,
   VTEP_FLAG_SOURCE,
   VTEP_FLAGS,
+  VTEP_FRAME_MAX,
   VTEP_POINTERS,
   WORKER_CONTROL,
   WORKER_SIZE,
@@ -183,6 +184,12 @@ export class Vteps {
     const index = (pointer + VTEP_FLAGS) / 4;
     if (bySocket) Atomics.or(this.#views.u32, index, VTEP_FLAG_SOCKET);
     else Atomics.and(this.#views.u32, index, ~VTEP_FLAG_SOCKET);
+  }
+
+  /** Says how large an inner frame may be to a VTEP, bytes, or VTEP_FRAME_MAX_NONE. */
+  setFrameMax(id: number, frameMax: number): void {
+    const pointer = this.#pointer(id);
+    if (pointer !== 0) Atomics.store(this.#views.u32, (pointer + VTEP_FRAME_MAX) / 4, frameMax);
   }
 
   #pointer(id: number): number {

@@ -21,6 +21,7 @@ export const NETWORK_LEARN_LIMIT: usize = NETWORK_FLOOD_LIST + 4; // u32: learne
 export const NETWORK_PREFIXES: usize = NETWORK_LEARN_LIMIT + 4; // u32: pointer to a prefix list, 0 none
 export const NETWORK_TUNNEL_HEADER: usize = NETWORK_PREFIXES + 4; // u64, wire order: the VXLAN header to send
 export const NETWORK_GENERATION: usize = NETWORK_TUNNEL_HEADER + 8; // u32: low 8 bits; learned entries of another are dead
+export const NETWORK_PLAIN_MTU: usize = NETWORK_GENERATION + 4; // u32: what is no larger needs no look at its VTEP: the MTU, or 0 while some path is narrower
 export const NETWORK_LEARNED: usize = 64; // u32: learned entries present, dead ones included until they are swept
 export const NETWORK_STATIC: usize = NETWORK_LEARNED + 4; // u32
 export const NETWORK_SIZE: usize = 128;

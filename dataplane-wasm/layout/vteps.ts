@@ -1,9 +1,9 @@
 // VTEPS. VTEP_POINTERS: u32 address of the record of each id, 0 none. VTEP_RECORDS: immutable once a pointer names them,
-// but for FLAGS, which control changes by one store; control replaces a record by writing another one and switching the pointer. VTEP_INDEX: u32 ids, open addressing by address; written under
+// but for FLAGS and FRAME_MAX, which control changes by one store each; control replaces a record by writing another one and switching the pointer. VTEP_INDEX: u32 ids, open addressing by address; written under
 // VTEP_LOCK, an id stored last; 0 free, VTEP_INDEX_DELETED a tombstone.
 //
 //   record  0 address (16, wire order, IPv4 mapped) | 16 id | 20 flags | 24 underlay | 28 outer length |
-//           32 pseudo-header sum | 36 next-hop MAC (6) | 64 outer header (64, right-aligned, wire order)
+//           32 pseudo-header sum | 36 next-hop MAC (6) | 44 frame max | 64 outer header (64, right-aligned, wire order)
 //
 // The outer header is Ethernet 14 + IPv4 20 or IPv6 40 + UDP 8, ready but for lengths, source port and checksums.
 
@@ -17,9 +17,13 @@ export const VTEP_UNDERLAY: usize = VTEP_FLAGS + 4; // u32
 export const VTEP_OUTER_LEN: usize = VTEP_UNDERLAY + 4; // u32: 42 (IPv4) or 62 (IPv6)
 export const VTEP_PSEUDO_SUM: usize = VTEP_OUTER_LEN + 4; // u32: one's complement sum, host order of loaded 16-bit LE words: addresses + protocol
 export const VTEP_NEXT_HOP: usize = VTEP_PSEUDO_SUM + 4; // 6 B
+export const VTEP_FRAME_MAX: usize = VTEP_NEXT_HOP + 8; // u32: largest inner frame that the path takes, bytes; VTEP_FRAME_MAX_NONE
 export const VTEP_OUTER: usize = 64;
 export const VTEP_OUTER_SIZE: usize = 64;
 export const VTEP_RECORD_SIZE: usize = 128;
+
+/** The path is no narrower than the networks, as far as control knows. */
+export const VTEP_FRAME_MAX_NONE: u32 = 0xffffffff;
 
 export const VTEP_FLAG_IPV6: u32 = 1;
 export const VTEP_FLAG_GROUP: u32 = 2; // a multicast group: a destination only

@@ -2,7 +2,7 @@
 //
 // The index is open-addressed by a hash of the 16-byte address; readers take no lock. Writers (control, and a worker
 // that meets a new address inside an allowed prefix) hold SYSTEM_VTEP_LOCK, fill the record, switch the pointer, and
-// store the id into the index last. A record never changes once the pointer names it: the other of the id's two
+// store the id into the index last. A record hardly changes once the pointer names it (layout/vteps.ts says what does): the other of the id's two
 // records is filled, and the pointer switched.
 
 import { VTEPS_LEARNED_MAX, VTEPS_MAX } from "../layout/maxima";
@@ -12,6 +12,8 @@ import {
   VTEP_FLAG_IPV6,
   VTEP_FLAG_LEARNED,
   VTEP_FLAGS,
+  VTEP_FRAME_MAX,
+  VTEP_FRAME_MAX_NONE,
   VTEP_ID,
   VTEP_INDEX,
   VTEP_INDEX_DELETED,
@@ -90,7 +92,9 @@ export function vtepIntern(worker: u32, address: usize, flags: u32): u32 {
     vtep = freeId(flags);
     if (vtep !== 0) {
       const record = VTEP_RECORDS + <usize>vtep * 2 * VTEP_RECORD_SIZE;
-      store<u64>(record, 0, VTEP_NEXT_HOP); // of whoever had the id before
+      // Of whoever had the id before.
+      store<u64>(record, 0, VTEP_NEXT_HOP);
+      store<u32>(record, VTEP_FRAME_MAX_NONE, VTEP_FRAME_MAX);
       writeRecord(record, vtep, address, flags, TTL_DEFAULT);
       atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>record);
       insertIndex(address, vtep);
@@ -168,6 +172,7 @@ export function vtepRewrite(worker: u32, vtep: u32, flags: u32, ttl: u32): void 
   if (current !== 0) {
     const spare = spareRecord(vtep, current);
     store<u64>(spare, load<u64>(current, VTEP_NEXT_HOP), VTEP_NEXT_HOP);
+    store<u32>(spare, load<u32>(current, VTEP_FRAME_MAX), VTEP_FRAME_MAX);
     writeRecord(spare, vtep, current + VTEP_ADDRESS, flags, ttl);
     atomic.store<u32>(VTEP_POINTERS + (vtep << 2), <u32>spare);
   }

@@ -92,8 +92,8 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
       ),
     );
   const fits = l3Length(pieces[0]) <= network.mtu;
-  const tooBig = (): EncapOutcome => {
-    const answer = tooBigAnswer(frame, network.mtu);
+  const tooBig = (mtu = network.mtu): EncapOutcome => {
+    const answer = tooBigAnswer(frame, mtu);
     if (answer === undefined || !model.mayAnswer()) return dropped("TooBig");
     const back = { ...toPort(attachment.id), payload: answer, virtio: PLAIN };
     return { ...dropped("TooBig"), outputs: [back] };
@@ -107,7 +107,8 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
     return { network: network.id, outputs: [toPort(entry.id)], flooded: false };
   }
   if (entry?.kind === "vtep") {
-    if (!fits) return tooBig();
+    const pathMtu = (model.vtep(entry.id).frameMax ?? Infinity) - (pieces[0].length - l3Length(pieces[0]));
+    if (!fits || l3Length(pieces[0]) > pathMtu) return tooBig(Math.min(network.mtu, pathMtu));
     return { network: network.id, outputs: toVteps([entry.id]), flooded: false };
   }
 

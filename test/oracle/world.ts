@@ -44,6 +44,8 @@ export interface WorldVtep {
   readonly id: number;
   readonly address: string;
   readonly ttl: number;
+  /** Bytes of the largest inner frame that its path takes; absent: any. */
+  readonly frameMax?: number;
   /** For raw drivers; absent: the outer Ethernet addresses are zero. */
   readonly nextHop?: { readonly dst: string; readonly src: string };
 }

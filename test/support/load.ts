@@ -55,16 +55,18 @@ export class Loader {
     }
   }
 
-  private loadVtep({ id, address, ttl, nextHop }: WorldVtep): void {
+  private loadVtep({ id, address, ttl, frameMax, nextHop }: WorldVtep): void {
     const scratch = L.WORKERS + L.WORKER_CONTROL * L.WORKER_SIZE + L.CONTEXT_SCRATCH;
     this.shared.u8.set(mapped(ip(address)), scratch);
     const source = this.world.networks.some((network) => network.sources.includes(id));
     const flags = (ip(address).length === 16 ? L.VTEP_FLAG_IPV6 : 0) | (source ? L.VTEP_FLAG_SOURCE : 0);
     const given = this.dataplane.vtepIntern(L.WORKER_CONTROL, scratch, flags);
     if (given !== id) throw new Error(`VTEP ${id} was given id ${given}`);
+    const recordOf = () => this.view.getUint32(L.VTEP_POINTERS + id * 4, true);
+    if (frameMax !== undefined) this.view.setUint32(recordOf() + L.VTEP_FRAME_MAX, frameMax, true);
     this.dataplane.vtepRewrite(L.WORKER_CONTROL, id, flags, ttl);
     if (nextHop === undefined) return;
-    const record = this.view.getUint32(L.VTEP_POINTERS + id * 4, true);
+    const record = recordOf();
     const outerLen = this.view.getUint32(record + L.VTEP_OUTER_LEN, true);
     const outer = record + L.VTEP_OUTER + L.VTEP_OUTER_SIZE - outerLen;
     this.shared.u8.set(mac(nextHop.dst), outer);
@@ -77,6 +79,8 @@ export class Loader {
     const at = L.NETWORKS + network.id * L.NETWORK_SIZE;
     view.setUint32(at + L.NETWORK_VNI, network.vni, true);
     view.setUint32(at + L.NETWORK_MTU, network.mtu, true);
+    const isNarrow = this.world.vteps.some(({ frameMax }) => frameMax !== undefined);
+    view.setUint32(at + L.NETWORK_PLAIN_MTU, isNarrow ? 0 : network.mtu, true);
     view.setUint32(at + L.NETWORK_AGEING, network.ageing, true);
     view.setUint32(at + L.NETWORK_LEARN_LIMIT, network.learnLimit, true);
     view.setUint32(at + L.NETWORK_GENERATION, network.generation, true);

@@ -24,6 +24,7 @@ import {
 } from "../../support/frames.js";
 import { Pair } from "../../support/pair.js";
 import { readCounters } from "../../support/readings.js";
+import { plainSuper } from "../../support/super.js";
 import { BROADCAST, HOST_A, HOST_FAR, pointToPoint } from "../../support/worlds.js";
 
 const MTU = 1400;
@@ -70,6 +71,44 @@ describe("a frame above the MTU is answered", () => {
     expect(readBe16(answer.payload, 16)).toBe(20 + 8 + 208);
     const [answer6] = await answersTo(ipv6(V6, udp(PORTS, filler(161))), HOST_FAR, [], { mtu: 200 });
     expect(readBe16(answer6.payload, 18)).toBe(8 + 209);
+  });
+
+  const narrow = { vteps: [{ id: 1, address: "10.99.0.2", ttl: 64, frameMax: 1014 }] };
+  it.each([[[]], [[{ vid: 7 }]], [[{ vid: 7 }, { vid: 9 }]]])("by the way to its VTEP, tags %j", async (tags) => {
+    const most = 1000 - 4 * tags.length;
+    for (const [ip, headers, type] of [
+      [(length: number) => ipv4(V4, udp(PORTS, filler(length))), 28, 3],
+      [(length: number) => ipv6(V6, udp(PORTS, filler(length))), 48, 2],
+    ] as const) {
+      const pair = await Pair.create(pointToPoint(narrow, { mtu: MTU }));
+      const frames = [most, most + 1].map((length) =>
+        ethernet({ dst: HOST_FAR, src: HOST_A, tags }, ip(length - headers)),
+      );
+      const [sent, answer] = pair.encap(frames.map((frame) => ({ attachment: 1, frame })));
+      expect([sent.kind, answer.kind]).toEqual(["vtep", "attachment"]);
+      expect(decode(answer.payload).icmp).toMatchObject({ type, rest: most });
+      pair.settle();
+      const counters = readCounters(pair.engine);
+      expect([counters["network 1 drop EncapTooBig"], counters["network 1 icmp"]]).toEqual([1, 1]);
+    }
+  });
+
+  it("by the network's MTU where the way takes more", async () => {
+    const pair = await Pair.create(pointToPoint(narrow, { mtu: 900 }));
+    const frame = ethernet({ dst: HOST_FAR, src: HOST_A }, ipv4(V4, udp(PORTS, filler(900))));
+    const [answer] = pair.encap([{ attachment: 1, frame }]);
+    expect(decode(answer.payload).icmp).toMatchObject({ type: 3, rest: 900 });
+  });
+
+  it("when it is a super-frame whose segments the way does not take", async () => {
+    const pair = await Pair.create(pointToPoint(narrow, { mtu: MTU }));
+    const segments = (size: number) => ({ attachment: 1, ...plainSuper(HOST_FAR, HOST_A, 5000, size) });
+    const fits = pair.encap([segments(960)]);
+    expect(fits.map(({ kind }) => kind)).toEqual(fits.map(() => "vtep"));
+    const [answer, ...rest] = pair.encap([segments(961)]);
+    expect([answer.kind, rest.length]).toEqual(["attachment", 0]);
+    expect(decode(answer.payload).icmp).toMatchObject({ type: 3, rest: 1000 });
+    pair.settle();
   });
 
   it("when its destination is unknown and no port takes it", async () => {

@@ -40,7 +40,12 @@ function settings(ipv6: boolean, checksum: boolean): World {
       network({ id: 300, vni: 0, dropVlan: true, flood: { attachments: [6], vteps: [] }, prefixes: ["10.99.7.0/24"] }),
       network({ id: 301, vni: 5, learning: false, flood: { attachments: [], vteps: [1, 4] }, sources: [1] }),
     ],
-    vteps: [1, 2, 3, 4].map((id) => ({ id, address: address(id), ttl: 60 + id })),
+    vteps: [1, 2, 3, 4].map((id) => ({
+      id,
+      address: address(id),
+      ttl: 60 + id,
+      ...(id === 3 ? { frameMax: 200 } : {}),
+    })),
     attachments: [
       ...[1, 2, 3].map((id) => ({ id, network: 1, port: id, mtu: 300 })),
       ...[4, 5].map((id) => ({ id, network: 7, port: id, mtu: 400 })),

@@ -38,6 +38,7 @@ import {
   NETWORK_FLOOD_LIST,
   NETWORK_LEARNED,
   NETWORK_MTU,
+  NETWORK_PLAIN_MTU,
   NETWORK_SIZE,
   NETWORK_TUNNEL_HEADER,
   NETWORK_VNI,
@@ -162,6 +163,7 @@ function writeNetwork({ u16, u32, u64 }: SharedMemory, network: number): void {
   u32[(record + NETWORK_FLOOD_LIST) / 4] = list;
   u32[(record + NETWORK_VNI) / 4] = vni;
   u32[(record + NETWORK_MTU) / 4] = INNER_MTU;
+  u32[(record + NETWORK_PLAIN_MTU) / 4] = INNER_MTU;
   u32[(record + NETWORK_AGEING) / 4] = AGEING_SECONDS;
   u64[(record + NETWORK_TUNNEL_HEADER) / 8] = tunnelHeader(vni);
   u32[(record + NETWORK_FLAGS) / 4] = NETWORK_FLAG_LIVE | NETWORK_FLAG_LEARNING;
