@@ -11,12 +11,14 @@ import type { Config } from "../config/types.js";
 import { compileDataplane, instantiateDataplane } from "../dataplane.js";
 import { TRAIN_SOCKETS_MAX } from "../drivers/io-tables.js";
 import { VxlaneError } from "../errors.js";
-import { baseAddress, LinkEvents, listInterfaces, openUnderlay } from "../linux/index.js";
+import { baseAddress, LinkEvents, listInterfaces, lookUpMtu, openUnderlay } from "../linux/index.js";
+import { Netlink } from "../linux/netlink.js";
 import { createMemory } from "../memory.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
 import { DampingReport } from "./damping.js";
+import { NarrowPaths } from "./narrow-paths.js";
 import { Offloads } from "./offloads.js";
 import { Overlay } from "./overlay.js";
 import { PathMtu } from "./path-mtu.js";
@@ -132,11 +134,14 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   cleanup.add("close the link events", () => events.close());
   const pathMtu = new PathMtu(tunnelOptions.local, port);
   cleanup.add("close the ICMP socket", () => pathMtu.close());
+  const routes = new Netlink();
+  cleanup.add("close the route look-ups", () => routes.close());
+  const narrowPaths = new NarrowPaths(tables, (address) => lookUpMtu(routes, address, tunnelOptions.local));
   const { stateDir } = config;
   const onUnderlayMtu = (mtu: number) => {
     const inside = innerMtu(mtu, isIpv6);
     overlay.setDefaultMtu(inside);
-    tellNarrow(tables.networks, inside, problems);
+    narrowPaths.setInterfaceNarrow(tellNarrow(tables.networks, inside, problems));
   };
   const watch = new Watch(
     { local, interface: underlayInterface, stateDir },
@@ -157,6 +162,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
       tunnel?.check(listInterfaces());
       ring?.recheckPaths();
     }
+    narrowPaths.tick(performance.now(), pathMtu.told());
   };
   cleanup.add("stop the timers", startTimers(tables, log, onTick));
   const overlay = new Overlay(tables, ports, underlay, defaultMtu(local, isIpv6));

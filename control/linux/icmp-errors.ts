@@ -4,7 +4,7 @@
 
 import { AF_INET, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from "./constants.js";
 import { check, close, recv, setsockopt, socket } from "./libc.js";
-import { familyOf, nativeAddress } from "./sockaddr.js";
+import { familyOf, mapAddress, nativeAddress } from "./sockaddr.js";
 
 /* From linux/in.h, linux/icmp.h and linux/icmpv6.h */
 
@@ -37,6 +37,13 @@ const PORTS_LEN = 4;
 const RECEIVE_SIZE = 256; // headers are enough
 const LOOKS_MAX = 64; // at what is not ours, a call
 
+/** A datagram of ours that was too big. */
+export interface TooBig {
+  readonly port: number;
+  /** 16 B: the VTEP that it was for. */
+  readonly destination: Uint8Array;
+}
+
 export class IcmpErrors {
   readonly #fd: number;
   readonly #local: Uint8Array;
@@ -63,13 +70,13 @@ export class IcmpErrors {
     }
   }
 
-  /** Source port of a datagram of ours that was too big; undefined: none was told since. Never waits. */
-  next(): number | undefined {
+  /** What was too big; undefined: none was told since. Never waits. */
+  next(): TooBig | undefined {
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const length = recv(this.#fd, this.#received, RECEIVE_SIZE, MSG_DONTWAIT);
       if (length < 0) return undefined; // nothing, or a signal: later
-      const port = this.#local.length === 4 ? this.#quotedIpv4(length) : this.#quotedIpv6(length);
-      if (port !== undefined) return port;
+      const told = this.#local.length === 4 ? this.#quotedIpv4(length) : this.#quotedIpv6(length);
+      if (told !== undefined) return told;
     }
     return undefined;
   }
@@ -79,7 +86,7 @@ export class IcmpErrors {
   }
 
   /** From the IP header on. */
-  #quotedIpv4(length: number): number | undefined {
+  #quotedIpv4(length: number): TooBig | undefined {
     const bytes = this.#received;
     const icmp = (bytes[0] & IHL_MASK) * 4;
     const ip = icmp + ICMP_LEN;
@@ -90,7 +97,7 @@ export class IcmpErrors {
   }
 
   /** From the ICMPv6 header on. */
-  #quotedIpv6(length: number): number | undefined {
+  #quotedIpv6(length: number): TooBig | undefined {
     const bytes = this.#received;
     const ip = ICMP_LEN;
     if (ip + IPV6_LEN > length || bytes[0] !== ICMPV6_TOO_BIG) return undefined;
@@ -98,9 +105,12 @@ export class IcmpErrors {
     return isUdp ? this.#ours(ip + IPV6_SRC, ip + IPV6_LEN, length) : undefined;
   }
 
-  #ours(source: number, udp: number, length: number): number | undefined {
+  #ours(source: number, udp: number, length: number): TooBig | undefined {
     const bytes = this.#received;
+    const addressLen = this.#local.length;
     if (udp + PORTS_LEN > length || bytes.readUInt16BE(udp + UDP_DST_PORT) !== this.#port) return undefined;
-    return this.#local.every((byte, index) => bytes[source + index] === byte) ? bytes.readUInt16BE(udp) : undefined;
+    if (!this.#local.every((byte, index) => bytes[source + index] === byte)) return undefined;
+    const destination = mapAddress(bytes.subarray(source + addressLen, source + 2 * addressLen));
+    return { port: bytes.readUInt16BE(udp), destination };
   }
 }

@@ -28,7 +28,7 @@ export {
   raiseSession,
   sessionNice,
 } from "./priority.js";
-export { lookUpRoute, lookUpWay, type Route } from "./routes.js";
+export { lookUpMtu, lookUpRoute, lookUpWay, type Route } from "./routes.js";
 export { openTap, type Tap, type TapOffloads, type TapOptions, tapConflict, tellsTapIsGone } from "./tap.js";
 export {
   allowInterrupts,

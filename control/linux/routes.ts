@@ -61,6 +61,12 @@ export function lookUpWay(
   return askRoute(netlink, destination, source);
 }
 
+/** Bytes of L3 that the way to `destination` takes: its path MTU as far as the kernel knows one, else the interface's. @throws as above */
+export function lookUpMtu(netlink: Netlink, destination: Uint8Array, source: Uint8Array): number {
+  const { index, mtu } = askRoute(netlink, destination, source);
+  return mtu || getLink(netlink, index).mtu;
+}
+
 function askRoute(netlink: Netlink, destination: Uint8Array, source: Uint8Array | undefined) {
   const native = nativeAddress(destination);
   const header = Buffer.alloc(RTMSG_SIZE);
