@@ -35,7 +35,15 @@ const TICK_FILL_SHIFT: u32 = 16;
 
 /** Makes a UMEM of frames of 1 << shift bytes. By control, while the worker has no socket. */
 export function xskInitialise(worker: u32, shift: u32): void {
-  initialiseFrames(statePtr(worker), shift);
+  const state = statePtr(worker);
+  initialiseFrames(state, shift);
+  // What is sent before the worker's first look at its sockets has room, however many there will be.
+  store<u32>(state, shareOf(state, XSK_SOCKETS_MAX), XSK_SHARE);
+}
+
+/** Frames that each of so many sockets may hold for one direction: a socket receives and sends. */
+function shareOf(state: usize, sockets: u32): u32 {
+  return min<u32>(XSK_RING, (frameCount(state) - FRAMES_KEPT) / (2 * sockets));
 }
 
 /** To be called by a worker that starts: what the one before it had in hand is free again. */
@@ -72,8 +80,7 @@ export function xskTick(worker: u32): u32 {
     }
   }
   if (open === 0) return 0;
-  // A socket receives and sends.
-  store<u32>(state, min<u32>(XSK_RING, (frameCount(state) - FRAMES_KEPT) / (2 * open)), XSK_SHARE);
+  store<u32>(state, shareOf(state, open), XSK_SHARE);
   let calls: u32 = 0;
   for (let slot: u32 = 0; slot < XSK_SOCKETS_MAX; slot++) {
     const socket = socketPtr(worker, slot);

@@ -59,6 +59,15 @@ it("takes plain frames", () => {
   expect(inRing()).toBe(3);
 });
 
+it("has room for what is sent before the worker has looked at its sockets", async () => {
+  ({ memory, dataplane } = await emptyRings());
+  memory.u32[(SOCKET + L.XSK_SOCKET_LEN_MAX) / 4] = 1500;
+  open(L.XSK_SOCKET_OPEN);
+  outputs({}, {}, {});
+  expect(dataplane.xskSend(WORKER, SLOT, 0, 3)).toBe(0);
+  expect(drops(3)).toEqual([L.SEND_OK, L.SEND_OK, L.SEND_OK]);
+});
+
 it("lets no frame overtake a super-frame or a chain, which leaves by another way", () => {
   outputs({}, { virtio: SUPER }, {});
   expect(dataplane.xskSend(WORKER, SLOT, 0, 3)).toBe(2);
