@@ -8,6 +8,7 @@ import {
   FDB_BUCKET_SIZE,
   FDB_BUCKET_SLOTS,
   FDB_BUCKET_VALUES,
+  FDB_FLAG_FROZEN,
   FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
   FDB_VALUE_ID_MASK,
@@ -16,6 +17,7 @@ import {
   NETWORK_GENERATION,
   SYSTEM_CLOCK,
   SYSTEM_FDB_BUCKET_MASK,
+  SYSTEM_FDB_CAPACITY,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
 import {
@@ -45,6 +47,8 @@ import { networkIndex } from "./records.js";
 /** Buckets: a millisecond or two of walking. */
 const FLUSH_SLICE = 8192;
 const FLUSH_WALKS_MAX = 8;
+/** So often learned entries make room for a static one, while workers may be faster to learn others. */
+const ROOM_TRIES = 8;
 /** Buckets, read in JavaScript: about a millisecond. */
 const MEET_SLICE = 2048;
 
@@ -73,6 +77,8 @@ export interface FdbPlace extends FdbEntry {
 export class Fdb {
   readonly #views: Views;
   readonly #dataplane: Dataplane;
+  /** Where learned entries are looked for next that make room. */
+  #roomBucket = 0;
 
   constructor(views: Views, dataplane: Dataplane) {
     this.#views = views;
@@ -97,7 +103,10 @@ export class Fdb {
     return this.#decode(entry, Number(value & 0xffffffffn), Number(value >> 32n)) ? entry : undefined;
   }
 
-  /** Writes a static entry over whatever was there. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked */
+  /**
+   * Writes a static entry over whatever was there; in a full table it takes the place of a learned one, so that a flood of forged
+   * MACs keeps no operator from adding a port. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked
+   */
   setStatic(network: number, mac: Uint8Array, kind: number, id: number, flags = 0): void {
     const value = packFdbValue({
       kind,
@@ -106,8 +115,14 @@ export class Fdb {
       generation: this.#views.u32[networkIndex(network, NETWORK_GENERATION)],
       stamp: this.#views.u32[SYSTEM_CLOCK / 4],
     });
-    const outcome = this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
-    if (outcome === FDB_SET_FULL) throw new VxlaneError("ERR_LIMIT", `no room in the FDB for ${formatMac(mac)}`);
+    const set = () => this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
+    let outcome = set();
+    for (let tries = 0; outcome === FDB_SET_FULL && tries < ROOM_TRIES && this.#makeRoom(); tries++) outcome = set();
+    if (outcome === FDB_SET_FULL) {
+      const capacity = this.#views.u32[SYSTEM_FDB_CAPACITY / 4];
+      const message = `no room in the FDB for ${formatMac(mac)}: its ${capacity} entries are static; raise fdb.capacity`;
+      throw new VxlaneError("ERR_LIMIT", message);
+    }
     if (outcome === FDB_SET_BUSY) throw this.busy(mac);
   }
 
@@ -124,6 +139,19 @@ export class Fdb {
     if (outcome === FDB_SET_BUSY) return "busy";
     if (outcome === FDB_FREEZE_NONE) return "absent";
     return outcome === FDB_FREEZE_DONE ? "done" : "unchanged";
+  }
+
+  /** Removes a few learned entries that are not frozen, other ones each time. False: there is none. */
+  #makeRoom(): boolean {
+    const mask = packFdbValue({ kind: 0, id: 0, generation: 0, stamp: 0, flags: FDB_FLAG_STATIC | FDB_FLAG_FROZEN });
+    for (let looked = 0, slice = 1; looked < this.bucketCount; slice = Math.min(2 * slice, FLUSH_SLICE)) {
+      const from = this.#roomBucket;
+      const count = Math.min(slice, this.bucketCount - from);
+      this.#roomBucket = (from + count) % this.bucketCount;
+      looked += count;
+      if ((this.#dataplane.fdbFlush(WORKER_CONTROL, from, count, 0, mask, 0n) & ~FDB_FLUSH_BLOCKED) !== 0) return true;
+    }
+    return false;
   }
 
   busy(mac: Uint8Array): VxlaneError {
