@@ -9,7 +9,7 @@ import { describeNetwork, describePort, writtenNetwork, writtenPort } from "./de
 import { byKey, numericCursor, sendList, textCursor } from "./list.js";
 import { writableNetwork, writablePort, writableVtep } from "./read-only.js";
 import { type Call, type Route, route } from "./route.js";
-import { checkNetwork, checkUnderlay } from "./rules.js";
+import { checkNetwork, checkUnderlay, checkXdpPorts } from "./rules.js";
 import * as S from "./schemas.js";
 
 const NETWORKS = "/v1/networks";
@@ -141,11 +141,12 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       async (call) => {
         const { vni } = call.params;
         const body = call.body as { ports?: object[]; fdb?: object[] };
-        const there = tables.networks.find(vni)?.ports.keys() ?? [];
+        const there = new Set(tables.networks.find(vni)?.ports.keys() ?? []);
         // The rules want to know the ports that entries may point to.
         const ports = body.ports ?? [...there].map((name) => ({ name }));
         const { network, warnings } = checkNetwork(config, { ...body, vni, ports });
         if (network.mtu !== undefined) checkUnderlay(config, network);
+        if (body.ports !== undefined) checkXdpPorts(config, network.ports, there, (index) => ["ports", index, "name"]);
         const { ports: wantedPorts, fdb, ...rest } = network;
         const condition = conditionOf(call, `network ${vni}`, () => {
           const current = tables.networks.find(vni);
@@ -179,11 +180,12 @@ export function networkChanges(running: Running, changes: Changes): Route[] {
       },
       async (call) => {
         const { vni, name } = call.params;
-        tables.networks.get(vni);
+        const there = new Set(tables.networks.get(vni).ports.keys());
         const draft = { vni, ports: [{ ...(call.body as object), name }] };
         const { network, warnings } = checkNetwork(config, draft, (path) =>
           path.replace(/networks\[0\]\.ports\[0\]\.?/g, ""),
         );
+        checkXdpPorts(config, network.ports, there, () => ["name"]);
         const condition = conditionOf(call, `port ${name} of network ${vni}`, () => {
           const current = tables.networks.find(vni)?.ports.get(name);
           return current && writtenPort(running, current);

@@ -5,8 +5,9 @@
 import { checkConfig } from "../config/config.js";
 import { readHostFacts } from "../config/host-facts.js";
 import { checkMtus } from "../config/host-mtu.js";
-import { Problems, show } from "../config/problems.js";
-import type { Config, NetworkConfig } from "../config/types.js";
+import { checkXdpInterface } from "../config/host-xdp.js";
+import { type Path, Problems, show } from "../config/problems.js";
+import type { Config, NetworkConfig, PortConfig } from "../config/types.js";
 import { ConfigError, type ConfigProblem, formatProblem } from "../errors.js";
 
 export interface Checked {
@@ -56,6 +57,28 @@ export function checkUnderlay(config: Config, network: NetworkConfig): void {
   if (problems.errors.length === 0) return;
   const value = show(network.mtu);
   throw new ConfigError(problems.errors.map((problem) => ({ ...problem, path: "mtu", value })));
+}
+
+/**
+ * Whether xdp ports may attach to their interfaces, as this host is now.
+ * @param there names of ports that are there already, whatever has become of their interfaces
+ * @param pathOf what the caller calls a port's name, by its place among those asked for
+ * @throws ConfigError if one may not
+ */
+export function checkXdpPorts(
+  config: Config,
+  ports: readonly PortConfig[],
+  there: ReadonlySet<string>,
+  pathOf: (index: number) => Path,
+): void {
+  const isNew = ({ name, driver }: PortConfig) => driver === "xdp" && !there.has(name);
+  if (!ports.some(isNew)) return;
+  const interfaces = readHostFacts().interfaces();
+  const problems = new Problems();
+  ports.forEach((port, index) => {
+    if (isNew(port)) checkXdpInterface(config, port.name, pathOf(index), interfaces, problems);
+  });
+  if (problems.errors.length > 0) throw new ConfigError(problems.errors);
 }
 
 /** The value that a path leads to, as it was sent, if it is one to show. */

@@ -23,15 +23,22 @@ export function checkXdpUnderlay(
   if (found !== undefined) checkMtu(found, ["underlay", name === undefined ? "driver" : "interface"], problems);
 }
 
-/** An interface that vxlane is to attach to. */
+/** An interface that vxlane is to attach to as a port. */
 export function checkXdpInterface(
+  { local }: Pick<Config, "local">,
   name: string,
   path: Path,
   interfaces: readonly HostInterface[],
   problems: Problems,
 ): void {
   const found = interfaces.find((candidate) => candidate.name === name);
-  if (found === undefined) {
+  if (found?.addresses.includes(local)) {
+    // A port takes all that comes in: the tunnel's datagrams, and whatever else this host hears there.
+    problems.error("ERR_HOST_INTERFACE", path, "has the local address, and as a port would cut this host off from it", {
+      value: name,
+      allowed: "another interface, such as this host's end of a container's veth",
+    });
+  } else if (found === undefined) {
     const names = interfaces.map((candidate) => candidate.name);
     problems.error("ERR_HOST_INTERFACE", path, "is not an interface of this host, and the xdp driver makes none", {
       value: name,

@@ -141,7 +141,7 @@ function checkPorts(
     for (const [j, port] of network.ports.entries()) {
       const path = ["networks", i, "ports", j, "name"];
       if (port.driver === "xdp") {
-        checkXdpInterface(port.name, path, interfaces, problems);
+        checkXdpInterface(config, port.name, path, interfaces, problems);
         continue;
       }
       const queues = port.queues === "auto" ? workers : port.queues;

@@ -59,6 +59,20 @@ function ask(
   });
 }
 
+test("an xdp port may not be the interface of the underlay: neither of the two would hear anything any more", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const ours = await vxlane(a, { vni: BLUE, remotes: [b.address], overlay: one });
+  const kernel = await kernelVxlan(b, { vni: BLUE, remotes: [a.address], overlay: two });
+  const port = { name: UNDERLAY, driver: "xdp" };
+  const asPort = await ask(ours.daemon, "PUT", `networks/${BLUE}/ports/${UNDERLAY}`, 422, { driver: "xdp" });
+  expect(asPort.body).toMatchObject({ code: "ERR_HOST_INTERFACE", problems: [{ path: "name", value: UNDERLAY }] });
+  const whole = await ask(ours.daemon, "PUT", `networks/${RED}`, 422, { ports: [{ name: "red0" }, port] });
+  expect(whole.body).toMatchObject({
+    problems: [{ path: "ports[1].name", message: expect.stringContaining("has the local address") }],
+  });
+  await pingBothWays(ours, kernel);
+});
+
 /** Echoes to the peer all the time meanwhile, none lost. */
 async function whilePinging(from: End, to: End, act: () => Promise<void>): Promise<void> {
   let isOver = false;

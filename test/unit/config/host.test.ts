@@ -72,6 +72,18 @@ describe("a host", () => {
       },
     ],
     [
+      "would be cut off by a port on its underlay",
+      TEXT.replace("{ name: blue0 }", "{ name: eth0, driver: xdp }"),
+      {},
+      {
+        path: "networks[0].ports[0].name",
+        value: "eth0",
+        message: expect.stringContaining("has the local address"),
+        line: 6,
+        code: "ERR_HOST_INTERFACE",
+      },
+    ],
+    [
       "carries less than the MTU on the route",
       TEXT,
       { route: () => ({ mtu: 1480, interface: "tun7" }) },
