@@ -7,6 +7,9 @@ import type { Logger } from "pino";
 import { ConfigError, type ConfigProblem, type ErrorCode, httpStatusOf, VxlaneError } from "../errors.js";
 import { SyscallError } from "../linux/index.js";
 
+/** curl sends another type unless it is told. */
+const BODY_TYPE_REMEDY = "content-type: application/json (curl: --json, or -H 'content-type: application/json')";
+
 export const PROBLEM_TYPE = "application/problem+json";
 
 /** RFC 9457 section 3.1, with `code` as an extension member. */
@@ -63,6 +66,7 @@ export function explain(error: FastifyError | VxlaneError | SyscallError): Probl
   if (error instanceof VxlaneError) return problemOf(error.httpStatus, error.code, error.message);
   if (error instanceof SyscallError) return problemOf(httpStatusOf("ERR_SYSCALL"), "ERR_SYSCALL", error.message);
   const status = "statusCode" in error ? (error.statusCode ?? 500) : 500;
+  if (status === 415) return problemOf(status, "ERR_USAGE", `${error.message}; a body wants ${BODY_TYPE_REMEDY}`);
   if (status < 500) return problemOf(status, "ERR_USAGE", error.message);
   return problemOf(status, "ERR_FAILURE", "vxlane has failed to answer this; its log says more");
 }

@@ -65,6 +65,7 @@ export function makeApi(running: Running, changes?: Changes): FastifyInstance {
   // Routes check their requests themselves, with words.
   app.setValidatorCompiler(() => () => true);
   app.addContentTypeParser(NDJSON, { parseAs: "string" }, async (_: unknown, body: string) => new Lines(body));
+  app.removeContentTypeParser("text/plain"); // a body is JSON, or is refused
   addProblems(app, running.log);
   addRoutes(app, routesOf(running, changes));
   return app;

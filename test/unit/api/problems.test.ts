@@ -94,6 +94,7 @@ describe("a body", () => {
     ["a number without end", '{"mtu":1e999}', JSON_TYPE, 422],
     ["lines where one thing is wanted", '{"mtu":1400}\n', { "content-type": "application/x-ndjson" }, 422],
     ["another type", "mtu: 1400", { "content-type": "application/yaml" }, 415],
+    ["text", '{"mtu":1400}', { "content-type": "text/plain" }, 415],
     ["too much", `{"name":"${"x".repeat(9_000_000)}"}`, JSON_TYPE, 413],
   ])("of %s is refused", async (_, payload, headers, status) => {
     const before = api.state();
@@ -101,6 +102,13 @@ describe("a body", () => {
     expect(answer).toMatchObject({ status, body: { status } });
     expect(answer.type).toMatch(/^application\/problem\+json/);
     expect(api.state()).toEqual(before);
+  });
+
+  it("that curl sends as a form is told the type to send", async () => {
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const { status, body } = await api.put(BLUE, undefined, { payload: '{"mtu":1400}', headers });
+    expect(status).toBe(415);
+    expect(body.detail).toContain("-H 'content-type: application/json'");
   });
 
   it("of a small thing may not be large", async () => {
