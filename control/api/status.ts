@@ -18,7 +18,11 @@ function status({ config, startMs, tables, workers, underlay, problems, offloads
     local: config.local,
     port: config.port,
     sourcePorts: config.sourcePorts,
-    underlay: { driver: config.underlay.driver, interface: config.underlay.interface, reason: underlay.reason },
+    underlay: {
+      driver: config.underlay.driver,
+      interface: underlay.interface ?? config.underlay.interface,
+      reason: underlay.reason,
+    },
     offloads: { outerChecksum: offloads.outerChecksum, features: offloads.list() },
     xdp: xdp?.describe(),
     workers: Array.from({ length: workers.count }, (_, id) => ({

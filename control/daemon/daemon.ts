@@ -145,7 +145,7 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
   };
   const watch = new Watch(
     { local, interface: underlayInterface, stateDir },
-    { ports, underlay, problems, events, tunnel, onUnderlayMtu },
+    { ports, underlay, problems, events, tunnel, ring, onUnderlayMtu },
   );
   const tooBig = new TooBigReport(xdp, problems);
   const damping = new DampingReport(tables, problems, log);
@@ -204,6 +204,9 @@ async function start(config: Config, log: Logger, cleanup: Cleanup): Promise<Dae
     underlay: {
       readLost: () => underlay.readLost() + (tunnel?.readLost() ?? 0) + (ring?.readLost() ?? 0),
       reason: choice.reason,
+      get interface() {
+        return tunnel?.interface ?? ring?.interface;
+      },
     },
     problems,
     xdp,

@@ -21,8 +21,12 @@ export interface Running {
   readonly workers: Pick<Workers, "count" | "state" | "busyRatio" | "restarts">;
   readonly overlay: Pick<Overlay, "add" | "remove">;
   readonly ports: Pick<PortDevices, "find" | "readLost">;
-  /** Why it has this driver, in words; undefined: the config wants it. */
-  readonly underlay: Pick<UnderlaySockets, "readLost"> & { readonly reason?: string | undefined };
+  readonly underlay: Pick<UnderlaySockets, "readLost"> & {
+    /** Why it has this driver, in words; undefined: the config wants it. */
+    readonly reason?: string | undefined;
+    /** That the driver uses now; undefined: whichever the host's routes lead through. */
+    readonly interface?: string | undefined;
+  };
   readonly problems: Pick<Problems, "list">;
   readonly xdp?: Pick<XdpSockets, "describe">;
   readonly offloads: Pick<Offloads, "outerChecksum" | "list">;

@@ -13,6 +13,7 @@ import type { Problems } from "./problems.js";
 import { probeStateDir } from "./state-dir.js";
 import type { TunnelUnderlay } from "./tunnel-underlay.js";
 import type { UnderlaySockets } from "./underlay-sockets.js";
+import type { XdpUnderlayControl } from "./xdp-underlay.js";
 
 /* Our choices. */
 const RETRY_MS = 2000; // while something is wrong
@@ -32,6 +33,8 @@ interface Watched {
   readonly events: { changed(): boolean };
   /** Of the tap underlay. */
   readonly tunnel?: Pick<TunnelUnderlay, "check" | "checkNew"> | undefined;
+  /** Of the xdp underlay. */
+  readonly ring?: Pick<XdpUnderlayControl, "follow"> | undefined;
   /** Told the MTU of the interface that has the local address, at each look. */
   readonly onUnderlayMtu?: (mtu: number) => void;
   /** Of this host; tests bring their own. */
@@ -52,7 +55,7 @@ export class Watch {
 
   /** To be called a few times a second. */
   tick(nowMs: number): void {
-    const { events, problems, tunnel } = this.#watched;
+    const { events, problems, tunnel, ring } = this.#watched;
     if (nowMs >= this.#nextProbeMs) {
       this.#nextProbeMs = nowMs + RECHECK_MS; // the probe's end sets it again
       void this.#probe();
@@ -65,6 +68,7 @@ export class Watch {
     const interfaces = list();
     this.#checkUnderlay(interfaces);
     tunnel?.check(interfaces);
+    ring?.follow(interfaces);
     this.#checkPorts(interfaces);
     this.#nextMs = nowMs + (problems.count > 0 ? RETRY_MS : RECHECK_MS);
   }

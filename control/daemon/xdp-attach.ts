@@ -56,7 +56,7 @@ export function explainXdp(error: unknown, name: string): unknown {
 }
 
 const WHY = new Map([
-  ["EBUSY", "another program has an AF_XDP socket on this queue"],
+  ["EBUSY", "another program has an AF_XDP socket on this queue, or the kernel has not let go of one yet: try again"],
   ["ENOBUFS", "locked memory is limited: raise RLIMIT_MEMLOCK, or give the process CAP_IPC_LOCK"],
   ["EAFNOSUPPORT", "this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)"],
   ["EOPNOTSUPP", "the interface cannot share frames that another one's driver writes itself (zero copy)"],

@@ -56,7 +56,7 @@ export class Attachment implements XdpAttachment {
   /** Sockets that are taken from the workers, but not closed yet. */
   readonly closing = new Set<QueueSocket>();
 
-  constructor(readonly wanted: XdpWanted) {}
+  constructor(public wanted: XdpWanted) {}
 
   get ifIndex(): number | undefined {
     return this.open?.ifIndex;

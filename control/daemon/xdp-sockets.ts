@@ -78,6 +78,16 @@ export class XdpSockets {
     }
   }
 
+  /** Leaves its interface for another one, to which a later `reconcile` attaches it. */
+  move(attachment: XdpAttachment, name: string): void {
+    for (const known of this.#attachments) {
+      if (known !== attachment) continue;
+      known.wanted = { ...known.wanted, name };
+      known.fault = `goes to ${name}`;
+      this.#close(known);
+    }
+  }
+
   /** Frames that the kernel could not hand over since it was attached. */
   readLost(attachment: XdpAttachment): XskLosses {
     if (!(attachment instanceof Attachment)) return NO_LOSSES;

@@ -35,31 +35,52 @@ interface Around {
 }
 
 export class XdpUnderlayControl {
-  readonly interface: string;
+  readonly #options: XdpUnderlayOptions;
   readonly #around: Around;
   readonly #attachment: XdpAttachment;
   readonly #nextHops: NextHops;
+  /** Of the interface, as it was attached last. */
+  #index: number | undefined;
   #fault: string | undefined = "";
 
   /** @throws VxlaneError with what the interface lacks */
   constructor(options: XdpUnderlayOptions, around: Around, interfaces: readonly Interface[] = listInterfaces()) {
     const { memory, dataplane, tables, xdp, workers, log } = around;
     const { local, port } = options;
-    this.interface = options.interface ?? ownerOf(local, interfaces);
+    const name = options.interface ?? ownerOf(local, interfaces);
+    if (name === undefined)
+      throw new VxlaneError("ERR_HOST_ADDRESS", `no interface has the local address ${formatAddress(local)}`);
+    this.#options = options;
     this.#around = around;
-    this.#attachment = xdp.attach({ name: this.interface, port: 0, match: { local, port } });
+    this.#attachment = xdp.attach({ name, port: 0, match: { local, port } });
     this.#nextHops = new NextHops(memory, dataplane, tables, local, workers.count);
     this.#noteOffloads();
     const { isNative, isZeroCopy } = this.#attachment;
     log.info({ interface: this.interface, native: isNative, zeroCopy: isZeroCopy }, "XDP attached to the underlay");
   }
 
+  /** Name of the interface that it is attached to, or waits for. */
+  get interface(): string {
+    return this.#attachment.wanted.name;
+  }
+
+  /** Goes where the interface is now: it may have another name, or the local address another one. @param interfaces of this host */
+  follow(interfaces: readonly Interface[]): void {
+    const name = this.#find(interfaces);
+    const before = this.interface;
+    if (name === undefined || name === before) return;
+    const { xdp, log } = this.#around;
+    xdp.move(this.#attachment, name);
+    log.info({ interface: name, before }, "the xdp underlay follows its interface");
+  }
+
   /** To be called a few times a second, after the sockets were reconciled. */
   tick(nowMs: number): void {
     const { problems } = this.#around;
     const { fault, ifIndex } = this.#attachment;
-    if (fault === undefined) problems.end("underlay_xdp", this.interface);
-    else problems.begin("underlay_xdp", this.interface, `underlay: without XDP, through sockets: ${fault}`);
+    this.#index = ifIndex ?? this.#index;
+    if (fault === undefined) problems.end("underlay_xdp", "");
+    else problems.begin("underlay_xdp", "", `underlay: without XDP, through sockets: ${fault}`);
     this.#noteOffloads();
     this.#nextHops.tick(nowMs, ifIndex);
   }
@@ -79,6 +100,13 @@ export class XdpUnderlayControl {
     this.#nextHops.close();
   }
 
+  #find(interfaces: readonly Interface[]): string | undefined {
+    const { local, interface: named } = this.#options;
+    if (interfaces.some(({ name }) => name === named)) return named;
+    const owner = named === undefined ? ownerOf(local, interfaces) : undefined;
+    return owner ?? interfaces.find(({ index }) => index === this.#index)?.name;
+  }
+
   #noteOffloads(): void {
     const { offloads } = this.#around;
     const { isNative, isZeroCopy, fault } = this.#attachment;
@@ -95,9 +123,7 @@ export class XdpUnderlayControl {
   }
 }
 
-function ownerOf(local: Uint8Array, interfaces: readonly Interface[]): string {
+function ownerOf(local: Uint8Array, interfaces: readonly Interface[]): string | undefined {
   const text = formatAddress(local);
-  const owner = interfaces.find(({ addresses }) => addresses.some(({ address }) => formatAddress(address) === text));
-  if (owner === undefined) throw new VxlaneError("ERR_HOST_ADDRESS", `no interface has the local address ${text}`);
-  return owner.name;
+  return interfaces.find(({ addresses }) => addresses.some(({ address }) => formatAddress(address) === text))?.name;
 }
