@@ -20,13 +20,16 @@ export function niceOf(thread: number): number {
   return getPriority(thread);
 }
 
-/** Lowers the priority of threads to `nice`; those that have as low a one, or are gone, stay as they are. */
+/**
+ * Lowers the priority of threads to `nice`; those that have as low a one, are gone, or are not ours to change stay as they are: a
+ * filter of system calls may forbid it even for our own.
+ */
 export function lowerPriority(threads: readonly number[], nice: number): void {
   for (const thread of threads) {
     try {
       if (getPriority(thread) < nice) setPriority(thread, nice);
     } catch (error) {
-      if (!isRefused(error, "ESRCH")) throw error;
+      if (!isRefused(error, "ESRCH", "EACCES", "EPERM")) throw error;
     }
   }
 }

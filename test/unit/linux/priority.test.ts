@@ -4,8 +4,15 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { getPriority } from "node:os";
-import { expect, it, onTestFinished } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { lowerPriority, ownNice, raiseOwnPriority, raiseSession, sessionNice } from "../../../control/linux/index.js";
+
+const setPriority = vi.hoisted(() => vi.fn<(pid: number, priority: number) => void>());
+vi.mock("node:os", async (importOriginal) => {
+  const os = await importOriginal<typeof import("node:os")>();
+  setPriority.mockImplementation(os.setPriority);
+  return { ...os, setPriority };
+});
 
 const hasSessions = existsSync("/proc/self/autogroup");
 
@@ -31,6 +38,14 @@ it("takes it that a thread is gone", async () => {
   await once(child, "exit");
   lowerPriority([child.pid ?? 0], 19);
   expect(raiseSession(child.pid ?? 0, -5)).toBe(false);
+});
+
+it("takes it that it may not change a thread's", () => {
+  setPriority.mockImplementationOnce(() => {
+    throw Object.assign(new Error("a filter of system calls"), { info: { code: "EPERM" } });
+  });
+  lowerPriority([process.pid], 19);
+  expect(setPriority).toHaveBeenCalledWith(process.pid, 19);
 });
 
 it("may have the priority that it has", () => {
