@@ -4,6 +4,7 @@
 // 2^31, so an index is computed with >>> or division, never with >>.
 
 import { MEMORY_PAGES, PAGE } from "../dataplane-wasm/layout.js";
+import { VxlaneError } from "./errors.js";
 
 /** Typed views of the whole memory. All of them see the same bytes. */
 export interface Views {
@@ -20,9 +21,16 @@ export interface SharedMemory extends Views {
   readonly memory: WebAssembly.Memory;
 }
 
-/** Creates the memory. Its pages are reserved, not used, until somebody writes them. */
+/** Creates the memory. Its pages are reserved, not used, until somebody writes them. @throws VxlaneError ERR_LIMIT */
 export function createMemory(): SharedMemory {
-  return attachMemory(new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true }));
+  try {
+    return attachMemory(new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: MEMORY_PAGES, shared: true }));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const remedy = "raise the limit of the address space (ulimit -v unlimited; systemd: LimitAS=infinity)";
+    const message = `no room for the shared memory, which reserves address space and uses little of it: ${remedy}`;
+    throw new VxlaneError("ERR_LIMIT", message, { cause: error });
+  }
 }
 
 /** The views of a memory that another thread created. */

@@ -32,14 +32,13 @@ export interface ApiServer {
 export async function startApi(running: Running, changes?: Changes): Promise<ApiServer> {
   const path = running.config.api.socket;
   const app = makeApi(running, changes);
-  await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
-  await removeStale(path);
   await app.ready();
-  const umask = process.umask(SOCKET_UMASK);
   try {
-    await app.listen({ path });
-  } finally {
-    process.umask(umask);
+    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    await removeStale(path);
+    await listenForGroup(app, path);
+  } catch (error) {
+    throw explainPath(error);
   }
   return {
     address: path,
@@ -69,6 +68,26 @@ export function makeApi(running: Running, changes?: Changes): FastifyInstance {
   addProblems(app, running.log);
   addRoutes(app, routesOf(running, changes));
   return app;
+}
+
+async function listenForGroup(app: FastifyInstance, path: string): Promise<void> {
+  const umask = process.umask(SOCKET_UMASK);
+  try {
+    await app.listen({ path });
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/** What the file system refused, for the one who chose the path. */
+function explainPath(error: unknown): unknown {
+  if (error instanceof VxlaneError || !(error instanceof Error && "code" in error)) return error;
+  const isDenied = ["EACCES", "EPERM", "EROFS"].includes(String(error.code));
+  const remedy = isDenied
+    ? "; it wants a directory that this user may write to (systemd: RuntimeDirectory=vxlane)"
+    : "";
+  const code = isDenied ? "ERR_PRIVILEGE" : "ERR_FAILURE";
+  return new VxlaneError(code, `api.socket: ${error.message}${remedy}`, { cause: error });
 }
 
 async function removeStale(path: string): Promise<void> {

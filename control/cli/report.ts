@@ -6,6 +6,10 @@ import { ALWAYS_NEEDED, missingCapabilities, remedyFor } from "../linux/capabili
 /** Any driver might have asked. */
 const RIGHTS = [...ALWAYS_NEEDED, "CAP_BPF", "CAP_PERFMON"] as const;
 
+const REMEDIES: Readonly<Record<string, string>> = {
+  EMFILE: "; raise the limit of open files (ulimit -n; systemd: LimitNOFILE)",
+};
+
 /** Prints why a command failed. Returns the exit code. */
 export function report(error: unknown): number {
   if (error instanceof ConfigError) {
@@ -18,7 +22,10 @@ export function report(error: unknown): number {
   }
   if (isSyscallFailure(error)) {
     const denied = ["EPERM", "EACCES"].includes(error.code);
-    complain(denied ? `${error.message}: permission denied; ${remedyFor(missingCapabilities(RIGHTS))}` : error.message);
+    const remedy = denied
+      ? `: permission denied; ${remedyFor(missingCapabilities(RIGHTS))}`
+      : (REMEDIES[error.code] ?? "");
+    complain(`${error.message}${remedy}`);
     return denied ? EXIT_PRIVILEGE : EXIT_FAILURE;
   }
   // Not meant to happen: whoever mends it wants the stack.

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { makeApi, startApi } from "../../../control/api/server.js";
 import { address, BROADCAST, frame, mac, portSpec, receiveFrom, sendInto, spec } from "../tables/fixture.js";
 import { createFakeDaemon, type FakeDaemon } from "./running.js";
@@ -150,7 +150,11 @@ describe("the socket", () => {
     const { config } = daemon.running;
     return { ...daemon.running, config: { ...config, api: { socket: path } } };
   };
-  const directory = () => mkdtemp(join(tmpdir(), "vxlane-api-"));
+  const directory = async () => {
+    const path = await mkdtemp(join(tmpdir(), "vxlane-api-"));
+    onTestFinished(() => rm(path, { recursive: true }));
+    return path;
+  };
 
   it("has mode 0660, in a directory that is made, and goes", async () => {
     const path = join(await directory(), "deep/er/api.sock");
@@ -176,7 +180,14 @@ describe("the socket", () => {
     await writeFile(path, "precious");
     await expect(startApi(withPath(path))).rejects.toMatchObject({ code: "ERR_CONFLICT" });
     expect((await stat(path)).size).toBe(8);
-    await rm(path);
+  });
+
+  it("says where it cannot be, and what it wants instead", async () => {
+    const remedy = expect.stringMatching(/^api\.socket: .*\/sys\/vxlane.*RuntimeDirectory/);
+    await expect(startApi(withPath("/sys/vxlane/api.sock"))).rejects.toMatchObject({
+      code: "ERR_PRIVILEGE",
+      message: remedy,
+    });
   });
 });
 
