@@ -46,6 +46,7 @@ test("the interface is removed and made again, and renamed", async () => {
   const tunnelGso = async () =>
     (await statusOf(ours.daemon)).offloads.features.find(({ feature }) => feature === "tunnel_gso");
   await expect.poll(tunnelGso).toMatchObject({ enabled: true });
+  expect((await statusOf(ours.daemon)).underlay).toMatchObject({ driver: "tap", interface: "other0" });
 });
 
 test.each([
