@@ -5,7 +5,7 @@
 import { XSK_KERNEL_HEADROOM } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
-import { EOPNOTSUPP } from "../linux/errno.js";
+import { EBADF, EOPNOTSUPP } from "../linux/errno.js";
 import { closeFd, SyscallError } from "../linux/index.js";
 import { findLink, type Link, withNetlink } from "../linux/links.js";
 import type { XskLosses } from "../linux/xdp.js";
@@ -61,7 +61,7 @@ export class XdpSockets {
     this.#attachments.add(attachment);
     try {
       if (this.#anyOpen() && shift > this.#slots.shift) this.#closeForLargerFrames(shift);
-      else this.#open(attachment);
+      else this.#openBeside(attachment);
       return attachment;
     } catch (error) {
       this.#attachments.delete(attachment);
@@ -103,9 +103,7 @@ export class XdpSockets {
 
   /** Brings what is open to what is wanted. To be called a few times a second. */
   reconcile(): void {
-    const closed = [...this.#attachments].filter(
-      (attachment) => attachment.open !== undefined && !this.#follow(attachment, attachment.open),
-    );
+    const closed = this.#closeGone();
     const wanted = Math.max(this.#shift, ...[...this.#attachments].map(({ wantedShift }) => wantedShift));
     if (wanted > this.#slots.shift && this.#anyOpen()) this.#closeForLargerFrames(wanted);
     for (const attachment of this.#attachments) {
@@ -128,6 +126,26 @@ export class XdpSockets {
       this.#takeOff(open);
     }
     this.#attachments.clear();
+  }
+
+  /** Opens it for the first time, whatever has become of the others since the last look at them. */
+  #openBeside(attachment: Attachment): void {
+    try {
+      this.#open(attachment);
+    } catch (error) {
+      // The frames were to come from the socket of an interface that is gone.
+      if (!(error instanceof VxlaneError && error.cause instanceof SyscallError && error.cause.errno === EBADF))
+        throw error;
+      this.#closeGone();
+      this.#open(attachment);
+    }
+  }
+
+  /** Those whose interface went. */
+  #closeGone(): Attachment[] {
+    return [...this.#attachments].filter(
+      (attachment) => attachment.open !== undefined && !this.#follow(attachment, attachment.open),
+    );
   }
 
   /** Notices that an interface has another MTU; false: or that it went. */
