@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { check, lacking, TEXT } from "./host-fixture.js";
 
 const [TAP, XDP, AUTO] = ["tap", "xdp", "auto"].map((driver) => `${TEXT}underlay: { driver: ${driver} }\n`);
-const XDP_PORT = TEXT.replace("name: blue0", "name: eth0, driver: xdp");
+const XDP_PORT = TEXT.replace("name: blue0", "name: eth1, driver: xdp");
 const MIB = 1 << 20;
 
 test("without rights: 77, whatever else is wrong, and what to do", async () => {
