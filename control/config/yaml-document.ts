@@ -38,7 +38,7 @@ export function readDocument(text: string, file?: string): { document?: Document
   }
   const [document, second] = documents;
   const problems = new Problems(new DocumentSource(document, text, lines, file));
-  for (const error of syntaxErrors(documents)) {
+  for (const error of syntaxErrors(documents, text)) {
     report(problems, lines, SYNTAX[error.code] ?? error.message, error.pos[0]);
   }
   if (second) report(problems, lines, "a second document begins here; a config is one document", second.range[0]);
@@ -69,13 +69,23 @@ const SYNTAX: Partial<Record<YAMLError["code"], string>> = {
   RESOURCE_EXHAUSTION: "is nested too deeply",
 };
 
-/** The first at each place: the composer stumbles on the same stone more than once. */
-function syntaxErrors(documents: readonly Document.Parsed[]): YAMLError[] {
+/** The first at each place: the composer stumbles on the same stone more than once, and behind a wrong indentation sees keys in keys. */
+function syntaxErrors(documents: readonly Document.Parsed[], text: string): YAMLError[] {
   const errors = new Map<number, YAMLError>();
   for (const error of documents.flatMap((document) => [...document.errors, ...document.warnings])) {
     if (!errors.has(error.pos[0])) errors.set(error.pos[0], error);
   }
-  return [...errors.values()];
+  const all = [...errors.values()];
+  const isEcho = ({ code, pos }: YAMLError) => code === "BLOCK_AS_IMPLICIT_KEY" && !hasTwoColons(lineAt(text, pos[0]));
+  return all.every(isEcho) ? all : all.filter((error) => !isEcho(error));
+}
+
+function lineAt(text: string, offset: number): string {
+  return /^[^\r\n]*/.exec(text.slice(text.lastIndexOf("\n", offset - 1) + 1))?.[0] ?? "";
+}
+
+function hasTwoColons(line: string): boolean {
+  return (line.match(/:(\s|$)/g) ?? []).length > 1;
 }
 
 function report(problems: Problems, lines: LineCounter, message: string, offset: number): void {

@@ -48,6 +48,15 @@ test.each([
   expect(error.problems[0]?.line).toBe(line);
 });
 
+test.each([
+  ["a column too few", "networks:\n  - vni: 1\n   name: blue\n    mtu: 1400\n", 3],
+  ["a tab", "networks:\n  - vni: 1\n\tname: blue\n    mtu: 1400\n", 3],
+])("an indentation with %s is told at its line, and nobody is told of colons", (_, text, line) => {
+  const { problems } = failure(text);
+  expect(problems[0]?.line).toBe(line);
+  expect(problems.filter(({ message }) => message.includes("colon"))).toEqual([]);
+});
+
 test("duplicate keys, at every level, at the second one's place", () => {
   const { code, problems } = failure("local: 10.0.0.1\nunderlay: { driver: udp, driver: udp }\nlocal: 10.0.0.2\n");
   expect(code).toBe("ERR_CONFIG_DUPLICATE");
