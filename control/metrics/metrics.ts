@@ -97,7 +97,8 @@ export class Metrics {
     const local = known(({ reading, series }, lines) => lines.push(series.local + reading.local));
     this.#add("counter", "vxlane_local_frames_total", "Frames switched between ports of this VTEP.", local);
     this.#add("counter", "vxlane_flooded_frames_total", "Forwarded frames that were flooded.", both("flooded"));
-    this.#add("counter", "vxlane_dropped_frames_total", "Frames dropped.", (lines) => {
+    const why = "the check that they failed, by the README's tables; vni is empty where no network was known yet";
+    this.#add("counter", "vxlane_dropped_frames_total", `Frames that went nowhere; reason: ${why}.`, (lines) => {
       for (const read of this.#networks) writeDrops(read, lines);
     });
     const entries = known(({ reading: { fdb }, series }, lines) => {
@@ -164,7 +165,7 @@ export class Metrics {
     one(
       "gauge",
       "vxlane_problems",
-      "What is wrong now, in the words of `vxlane status`.",
+      "How many things are wrong now; `vxlane status` and the log say which.",
       () => problems.list().length,
     );
     const offload = "vxlane_offload_enabled";
