@@ -1,10 +1,10 @@
 // What a process may not do: named with the driver that needs it, and with what helps.
 
 import { expect, test } from "vitest";
-import { check, lacking, TEXT } from "./host-fixture.js";
+import { check, ETH0, lacking, TEXT } from "./host-fixture.js";
 
 const [TAP, XDP, AUTO] = ["tap", "xdp", "auto"].map((driver) => `${TEXT}underlay: { driver: ${driver} }\n`);
-const XDP_PORT = TEXT.replace("name: blue0", "name: eth1, driver: xdp");
+const XDP_PORT = TEXT.replace("name: blue0", "name: veth0, driver: xdp");
 const MIB = 1 << 20;
 
 test("without rights: 77, whatever else is wrong, and what to do", async () => {
@@ -29,7 +29,8 @@ test.each([
   ["an xdp underlay", XDP, "underlay.driver", "xdp", "CAP_BPF and CAP_PERFMON"],
   ["an xdp port", XDP_PORT, "networks[0].ports[0].driver", "xdp", "CAP_BPF"],
 ])("%s names what it needs", async (_, text, path, value, names) => {
-  const { problems, exit } = await check(text, { missingCapabilities: lacking("CAP_BPF", "CAP_PERFMON") });
+  const interfaces = () => [ETH0, { ...ETH0, name: "veth0", addresses: [] }];
+  const { problems, exit } = await check(text, { interfaces, missingCapabilities: lacking("CAP_BPF", "CAP_PERFMON") });
   expect(exit).toBe(77);
   const message = `needs ${names}, which this process lacks`;
   expect(problems).toEqual([expect.objectContaining({ code: "ERR_PRIVILEGE", path, value, message })]);
