@@ -12,19 +12,27 @@ import type { XdpSockets } from "./xdp-sockets.js";
 
 const NO_MAC = "00:00:00:00:00:00";
 
+/** A socket that may have an interface take frames to any MAC. */
+const PROMISCUOUS = { open: openPacketSocket, join: joinPromiscuous, leave: leavePromiscuous };
+
 export class XdpDevice {
   readonly name: string;
   readonly mac = NO_MAC;
   /** Its sockets are in the epoll sets by themselves. */
   readonly queueFds: readonly number[] = [];
-  readonly #xdp: XdpSockets;
+  readonly #xdp: Pick<XdpSockets, "all" | "attach" | "detach" | "reconcile" | "readLost">;
   readonly #packetFd: number;
   #index: number;
   #mtu: number;
+  readonly #promiscuous: typeof PROMISCUOUS;
   #attachment: XdpAttachment | undefined;
 
-  /** @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
-  constructor(name: string, xdp: XdpSockets) {
+  /** @param promiscuous for tests without rights @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
+  constructor(
+    name: string,
+    xdp: Pick<XdpSockets, "all" | "attach" | "detach" | "reconcile" | "readLost">,
+    promiscuous = PROMISCUOUS,
+  ) {
     const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
     if (link === undefined) {
       throw new VxlaneError(
@@ -39,7 +47,8 @@ export class XdpDevice {
     this.#xdp = xdp;
     this.#index = link.index;
     this.#mtu = link.mtu;
-    this.#packetFd = openPacketSocket();
+    this.#promiscuous = promiscuous;
+    this.#packetFd = promiscuous.open();
   }
 
   get index(): number {
@@ -69,9 +78,9 @@ export class XdpDevice {
       onOpen: (ifIndex, mtu) => {
         this.#index = ifIndex;
         this.#mtu = mtu;
-        // A NIC drops frames to MACs that are not its own; those behind a port are.
-        joinPromiscuous(this.#packetFd, ifIndex);
         onMtu(mtu);
+        // A NIC drops frames to MACs that are not its own; those behind a port are.
+        this.#promiscuous.join(this.#packetFd, ifIndex);
       },
     });
   }
@@ -98,9 +107,10 @@ export class XdpDevice {
 
   release(): void {
     if (this.#attachment !== undefined) this.#xdp.detach(this.#attachment);
-    leavePromiscuous(this.#packetFd, this.#index);
+    this.#promiscuous.leave(this.#packetFd, this.#index);
     closeFd(this.#packetFd);
   }
+
   /** After its end, too: a socket's last figure comes when it is closed. */
   #readLosses(): XskLosses {
     return this.#attachment === undefined ? NO_LOSSES : this.#xdp.readLost(this.#attachment);

@@ -141,14 +141,14 @@ export class XdpSockets {
     }
   }
 
-  /** Those whose interface went. */
+  /** Those that went, or have to be attached anew. */
   #closeGone(): Attachment[] {
     return [...this.#attachments].filter(
       (attachment) => attachment.open !== undefined && !this.#follow(attachment, attachment.open),
     );
   }
 
-  /** Notices that an interface has another MTU; false: or that it went. */
+  /** Notices that an interface has another MTU; false: or that it went, or has to be attached anew. */
   #follow(attachment: Attachment, open: Open): boolean {
     const { name, port, onOpen } = attachment.wanted;
     const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
@@ -160,7 +160,13 @@ export class XdpSockets {
     if (link.mtu !== open.mtu) {
       open.mtu = link.mtu;
       this.#queues.limit(port, link.mtu, open.sockets);
-      onOpen?.(link.index, link.mtu);
+      try {
+        onOpen?.(link.index, link.mtu);
+      } catch (error) {
+        attachment.fault = error instanceof Error ? error.message : String(error);
+        this.#close(attachment);
+        return false;
+      }
     }
     return true;
   }
