@@ -64,22 +64,24 @@ export class Overlay {
     const isSpecChanged = !isDeepStrictEqual(spec, before);
     const ports = this.#planPorts(network, change.ports);
     this.#requireName(spec);
+    // What fails for want of room fails here, and has changed nothing.
+    const giveBack = this.#tables.networks.keepRoom(spec, ports.opened.length);
     return atomically((steps) => {
       // What fails most easily comes first, before any worker sees another network.
       this.#ports.open(network, ports.opened);
-      for (const { name } of ports.opened) steps.onUndo(() => this.#ports.close(spec.vni, name));
+      steps.onUndo(() => this.#ports.close(spec.vni, ...ports.opened.map(({ name }) => name)));
       if (isSpecChanged) this.#replaceSpec(steps, network, spec);
       const gone = entriesGone.map((mac) => ({ mac }));
       const entries = this.#tables.statics.apply(spec.vni, [...staticChanges(change.fdb ?? []), ...gone]);
       steps.onCommit(() => {
         this.#vniByName.delete(before.name);
         this.#vniByName.set(spec.name, spec.vni);
-        for (const name of ports.closed) this.#ports.close(spec.vni, name);
+        this.#ports.close(spec.vni, ...ports.closed);
         if (isSpecChanged && before.flood.mode === "multicast") this.#underlay.leave(formatAddress(before.flood.group));
       });
       const { created, changed, removed } = entries;
       return isSpecChanged || ports.opened.length + ports.closed.length + created + changed + removed > 0;
-    });
+    }, giveBack);
   }
 
   /** Opens a port; false if it is there already. @throws ERR_NOT_FOUND, ERR_CONFLICT if it is there with another config, SyscallError */

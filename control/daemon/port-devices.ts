@@ -152,11 +152,13 @@ export class PortDevices {
     return Math.min(this.#workers.count, queues === "auto" ? Infinity : queues);
   }
 
-  /** Takes a port out of its network and closes its interface. @throws ERR_NOT_FOUND */
-  close(vni: number, name: string): void {
-    const device = this.#devices.get(name);
-    this.#tables.ports.remove(vni, name);
-    if (device !== undefined) this.#disconnect(device);
+  /** Takes ports out of their network and closes their interfaces. @throws ERR_NOT_FOUND, ERR_LIMIT */
+  close(vni: number, ...names: readonly string[]): void {
+    this.#tables.ports.remove(vni, ...names);
+    for (const name of names) {
+      const device = this.#devices.get(name);
+      if (device !== undefined) this.#disconnect(device);
+    }
   }
 
   /** Closes the interfaces of a network that is gone from the tables. */

@@ -10,6 +10,7 @@ import {
   FLOOD_VTEP_COUNT,
   LISTS,
   LISTS_END,
+  LISTS_SIZE,
   PREFIX_COUNT,
   PREFIX_ENTRIES,
   PREFIX_ENTRY_SIZE,
@@ -66,6 +67,25 @@ export class Lists {
     this.#freeOf(size).push(pointer);
   }
 
+  /**
+   * Keeps room for lists of so many ids and so many prefixes, for steps that must not fail.
+   * @returns what gives it back. @throws ERR_LIMIT
+   */
+  keep(idCounts: readonly number[], prefixCounts: readonly number[]): () => void {
+    const kept: number[] = [];
+    const giveBack = () => {
+      for (const pointer of kept.splice(0)) this.free(pointer);
+    };
+    try {
+      for (const count of idCounts) kept.push(this.#allocate(FLOOD_IDS + 4 * count));
+      for (const count of prefixCounts) kept.push(this.#allocate(PREFIX_ENTRIES + PREFIX_ENTRY_SIZE * count));
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+    return giveBack;
+  }
+
   /** Lists in use. */
   get count(): number {
     return this.#sizes.size;
@@ -75,12 +95,23 @@ export class Lists {
     const size = Math.max(BLOCK_MIN, 2 ** Math.ceil(Math.log2(bytes)));
     let pointer = this.#freeOf(size).pop();
     if (pointer === undefined) {
-      if (this.#next + size > LISTS_END) throw new VxlaneError("ERR_LIMIT", "no room for another flood or prefix list");
+      if (this.#next + size > LISTS_END) return this.#allocateLarger(size);
       pointer = this.#next;
       this.#next += size;
     }
     this.#sizes.set(pointer, size);
     return pointer;
+  }
+
+  /** When nothing else is left: it keeps its size. */
+  #allocateLarger(least: number): number {
+    for (let size = least * 2; size <= LISTS_SIZE; size *= 2) {
+      const pointer = this.#freeBySize.get(size)?.pop();
+      if (pointer === undefined) continue;
+      this.#sizes.set(pointer, size);
+      return pointer;
+    }
+    throw new VxlaneError("ERR_LIMIT", "no room for another flood or prefix list");
   }
 
   #freeOf(size: number): number[] {

@@ -85,6 +85,14 @@ export class Networks {
     });
   }
 
+  /**
+   * Keeps what it takes to make a network of now what `spec` says, in several steps, or to take them back; so that no step after the
+   * first lacks it. @param opened ports that come @returns what gives it back. @throws ERR_NOT_FOUND, ERR_LIMIT
+   */
+  keepRoom(spec: NetworkSpec, opened: number): () => void {
+    return this.#registry.keepRoom(this.#registry.entry(spec.vni), spec, opened);
+  }
+
   /** Takes a network away, with its ports and entries. @throws ERR_NOT_FOUND */
   remove(vni: number): void {
     const entry = this.#registry.entry(vni);

@@ -72,21 +72,26 @@ export class Ports {
     });
   }
 
-  /** Takes a port out of its network and the tables; its descriptors may be closed an epoch later. @throws ERR_NOT_FOUND */
-  remove(vni: number, name: string): Port {
+  /** Takes ports out of their network and the tables; their descriptors may be closed an epoch later. @throws ERR_NOT_FOUND, ERR_LIMIT */
+  remove(vni: number, ...names: readonly string[]): void {
     const entry = this.#registry.entry(vni);
-    const port = entry.ports.get(name);
-    if (port === undefined) throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no port ${name}`);
     const ports = new Map(entry.ports);
-    ports.delete(name);
+    const removed = names.map((name) => {
+      const port = entry.ports.get(name);
+      if (port === undefined) throw new VxlaneError("ERR_NOT_FOUND", `network ${vni} has no port ${name}`);
+      ports.delete(name);
+      return port;
+    });
+    if (removed.length === 0) return;
     atomically((steps) => {
       this.#registry.change(steps, entry, { ports });
       steps.onCommit(() => {
-        if (hasMac(port)) this.#fdb.remove(entry.id, port.mac);
-        this.forget(port);
+        for (const port of removed) {
+          if (hasMac(port)) this.#fdb.remove(entry.id, port.mac);
+          this.forget(port);
+        }
       });
     });
-    return port;
   }
 
   /** Changes the MTU of every port of a network. @throws ERR_NOT_FOUND */

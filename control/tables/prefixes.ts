@@ -1,8 +1,12 @@
 // SYSTEM_PREFIXES: the prefixes of all networks' allow lists together. A worker asks it about a source address that
 // no VTEP record knows, before it knows the network; so it holds each prefix once, however many networks name it.
+//
+// To take a prefix out must not fail, and takes another list, for which there may be no room. Then the larger list stays until there
+// is: whom it lets in besides, his network refuses.
 
 import { SYSTEM_PREFIXES } from "../../dataplane-wasm/layout.js";
 import { formatPrefix, type Prefix, prefixContains } from "../address.js";
+import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
 import type { Epochs } from "./epochs.js";
 import type { Lists } from "./lists.js";
@@ -13,11 +17,17 @@ export class SystemPrefixes {
   readonly #epochs: Epochs;
   readonly #uses = new Map<string, { prefix: Prefix; count: number }>();
   #pointer = 0;
+  /** The list holds more than it should. */
+  #isStale = false;
 
   constructor(views: Views, lists: Lists, epochs: Epochs) {
     this.#views = views;
     this.#lists = lists;
     this.#epochs = epochs;
+  }
+
+  get size(): number {
+    return this.#uses.size;
   }
 
   contains(address: Uint8Array): boolean {
@@ -44,8 +54,19 @@ export class SystemPrefixes {
     const before = this.#uses.size;
     this.#count(prefixes, -1);
     if (this.#uses.size === before) return false;
-    this.#publish();
+    this.#isStale = true;
+    this.settle();
     return true;
+  }
+
+  /** Brings the list up to date, if there is room now. */
+  settle(): void {
+    if (!this.#isStale) return;
+    try {
+      this.#publish();
+    } catch (error) {
+      if (!(error instanceof VxlaneError && error.code === "ERR_LIMIT")) throw error;
+    }
   }
 
   #count(prefixes: readonly Prefix[], by: 1 | -1): void {
@@ -61,6 +82,7 @@ export class SystemPrefixes {
     const pointer = this.#lists.prefixes([...this.#uses.values()].map((use) => use.prefix));
     const old = this.#pointer;
     this.#pointer = pointer;
+    this.#isStale = false;
     Atomics.store(this.#views.u32, SYSTEM_PREFIXES / 4, pointer);
     this.#epochs.retire(() => this.#lists.free(old));
   }

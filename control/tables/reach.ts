@@ -68,6 +68,20 @@ export class Reaches {
     return reach;
   }
 
+  /**
+   * Keeps room for taking back a change between two specs, and for ending it: two reaches, and the system's prefixes thrice.
+   * @param attachments at most, meanwhile
+   * @returns what gives it back. @throws ERR_LIMIT
+   */
+  keepRoom(specs: readonly NetworkSpec[], attachments: number): () => void {
+    const vteps = Math.max(...specs.map(({ flood }) => (flood.mode === "headend" ? flood.vteps.length : 1)));
+    const prefixes = specs.map(({ allow }) => allow?.length ?? 0);
+    const most = Math.max(...prefixes);
+    const system = prefixes.reduce((sum, count) => sum + count, this.#prefixes.size);
+    const ids = attachments + vteps;
+    return this.#lists.keep([ids, ids], [most, most, system, system, system]);
+  }
+
   #build(steps: Transaction, spec: NetworkSpec, attachments: readonly number[], staticVteps: Iterable<number>): Reach {
     const { flood, allow } = spec;
     const hold = (held: Set<number>, address: Uint8Array, group?: { ttl: number }) => {

@@ -36,6 +36,11 @@ export class Registry {
     return { id, spec, reach: NO_REACH, ports: new Map(), staticVteps: new Map() };
   }
 
+  /** See `Reaches.keepRoom`. @param opened ports that come @throws ERR_LIMIT */
+  keepRoom(entry: Entry, spec: NetworkSpec, opened: number): () => void {
+    return this.#reaches.keepRoom([entry.spec, spec], entry.ports.size + opened);
+  }
+
   /** Changes what a network's reach follows from, and the reach with it, when the transaction commits. @throws ERR_LIMIT, ERR_CONFLICT */
   change(steps: Transaction, entry: Entry, change: Partial<Pick<Entry, "spec" | "ports" | "staticVteps">>): void {
     const { spec, ports, staticVteps } = { ...entry, ...change };

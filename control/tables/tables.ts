@@ -83,6 +83,7 @@ export class Tables {
   readonly undertaker: Undertaker;
   readonly learnedVteps: LearnedVteps;
   readonly #access: Access;
+  readonly #prefixes: SystemPrefixes;
   readonly #ageing: Ageing;
   readonly #views: Views;
 
@@ -96,6 +97,7 @@ export class Tables {
     this.#access = new Access(dataplane);
     this.undertaker = new Undertaker(views, dataplane, this.epochs, this.#access);
     const prefixes = new SystemPrefixes(views, this.lists, this.epochs);
+    this.#prefixes = prefixes;
     this.vteps = new Vteps(views, dataplane, this.undertaker, prefixes, this.#access);
     const reaches = new Reaches(views, this.#access, this.epochs, this.lists, this.vteps, prefixes);
     const registry = new Registry(reaches);
@@ -133,6 +135,7 @@ export class Tables {
   tick(elapsedMs: number): void {
     this.#access.settle();
     this.epochs.reclaim();
+    this.#prefixes.settle();
     this.undertaker.work(UNDERTAKER_BUCKETS);
     this.learnedVteps.tick();
     this.#ageing.sweep(elapsedMs, this.networks);

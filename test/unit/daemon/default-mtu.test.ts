@@ -18,7 +18,7 @@ const network = (vni: number): NetworkConfig => ({
 
 it("follows the underlay's, and networks that are there keep theirs until they are put again", async () => {
   const { tables } = await createFixture();
-  const noPorts = { open: () => {}, setMtu: () => {} };
+  const noPorts = { open: () => {}, close: () => {}, setMtu: () => {} };
   const overlay = new Overlay(tables, noPorts as never, {} as never, 1450);
   overlay.add(network(1));
   overlay.setDefaultMtu(1350);
