@@ -34,7 +34,7 @@ async function replaceInterface(a: Host, b: Host, daemon: Daemon): Promise<void>
 }
 
 test("the interface is removed and made again, and renamed", async () => {
-  const { a, b, ours } = await pair();
+  const { a, b, ours } = await pair(4, { offloads: "auto" });
   await replaceInterface(a, b, ours.daemon);
   // The kernel's device has gone with the interface below it.
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
@@ -46,7 +46,8 @@ test("the interface is removed and made again, and renamed", async () => {
   const tunnelGso = async () =>
     (await statusOf(ours.daemon)).offloads.features.find(({ feature }) => feature === "tunnel_gso");
   await expect.poll(tunnelGso).toMatchObject({ enabled: true });
-  expect((await statusOf(ours.daemon)).underlay).toMatchObject({ driver: "tap", interface: "other0" });
+  const underlay = async () => (await statusOf(ours.daemon)).underlay;
+  await expect.poll(underlay).toMatchObject({ driver: "tap", interface: "other0" });
 });
 
 test.each([
