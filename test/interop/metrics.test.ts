@@ -1,14 +1,19 @@
-// /metrics of a running daemon: nothing for promtool to complain about, the pinned names as the outside sees them, and
-// the balance while super-frames pass: a kernel peer hands them over whole, and they count as what the wire would show.
+// /metrics of a running daemon: nothing for promtool to complain about, the pinned names as the outside sees them, the
+// alerts that they raise, and the balance while super-frames pass: a kernel peer hands them over whole, and they count as
+// what the wire would show.
 
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { vxlane } from "../support/daemon.js";
 import { balanceOf, sumOf } from "../support/metrics.js";
 import { createLab, kernelVxlan, overlayAddress, twoHosts } from "../support/netns.js";
-import { allTraffic, reachable, tcpOneWay, udpOneWay } from "./traffic.js";
+import { alertTest } from "./alerts.js";
+import { allTraffic, BROADCAST, reachable, tcpOneWay, testFrame, udpOneWay, vxlanDatagram } from "./traffic.js";
 
 const VNI = 100;
-const URL = "http://127.0.0.1:9479/metrics";
+const METRICS = "http://127.0.0.1:9479/metrics";
 const [FLOWS, DATAGRAMS] = [40, 5];
 const [one, two] = [overlayAddress(1), overlayAddress(2)];
 
@@ -39,7 +44,7 @@ test("promtool finds nothing to say after traffic of all kinds", async () => {
   const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one });
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
   await allTraffic(ours, kernel);
-  const text = await a.agent.call("httpGet", URL);
+  const text = await a.agent.call("httpGet", METRICS);
   expect(await a.ns.run("promtool", ["check", "metrics"], { input: text })).toBe("");
   const types = [...text.matchAll(/^# TYPE (vxlane_\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]);
   expect(Object.fromEntries(types)).toEqual(PINNED);
@@ -50,6 +55,35 @@ test("promtool finds nothing to say after traffic of all kinds", async () => {
     return sumOf(await ours.daemon.metrics(), "vxlane_worker_busy_ratio");
   };
   await expect.poll(ratio).toBeGreaterThan(0);
+});
+
+test("whoever is paged learns which frames were dropped, where and why", async () => {
+  const RULES = fileURLToPath(new URL("../../control/metrics/vxlane.rules.yml", import.meta.url));
+  const [DROPPED, VXLAN_PORT, GROUP_MAC] = [60, 4789, "01:00:5e:00:00:01"];
+  const [a, b] = await twoHosts(await createLab("promtool"));
+  const { daemon } = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, quiet: true });
+  const before = await daemon.metrics();
+  const datagrams = Array.from({ length: DROPPED }, (_, n) => [
+    vxlanDatagram(VNI + 1, testFrame(BROADCAST, two.mac, `stranger ${n}`)),
+    vxlanDatagram(VNI, testFrame(BROADCAST, GROUP_MAC, `broken ${n}`)),
+  ]);
+  await b.agent.call("sendDatagrams", a.address, VXLAN_PORT, datagrams.flat(), b.address);
+  for (const reason of ["unknown_vni", "source_mac_invalid"]) {
+    await daemon.expectMetric(DROPPED, "vxlane_dropped_frames_total", { reason, direction: "decap" });
+  }
+  const file = join(a.lab.directory(), "alerts.yml");
+  await writeFile(
+    file,
+    await alertTest(RULES, before, await daemon.metrics(), {
+      VxlanePeerRefused: { labels: { reason: "unknown_vni", direction: "decap" }, says: "before the network is known" },
+      VxlaneFramesDamaged: {
+        labels: { reason: "source_mac_invalid", direction: "decap", vni: `${VNI}` },
+        says: `network ${VNI}`,
+      },
+    }),
+  );
+  expect(await a.ns.run("promtool", ["check", "rules", RULES])).toContain("SUCCESS");
+  expect(await a.ns.run("promtool", ["test", "rules", file])).toContain("SUCCESS");
 });
 
 test("a super-frame counts as its segments", async () => {
