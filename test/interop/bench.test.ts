@@ -151,6 +151,19 @@ test("mistakes of a page would be seen", async () => {
   expect(overflows).toBe(true);
 });
 
+test("every contender forwards in some test or other", { timeout: QUICK_TIMEOUT_MS }, async () => {
+  const json = join(folderOf("bench"), "report.json");
+  const tests = ["path/frames-64-out", "path/encap-64"];
+  const short = ["--rounds", "1", "--seconds", "0.2"];
+  const { process, traces } = bench("path", "--only", tests.join(","), ...short, "--json", json);
+  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
+  await expect.poll(traces).toEqual([]);
+  const rows = readReport(json).suites.flatMap(({ measures }) => measures.flatMap(({ rows }) => rows));
+  const names = (figures: typeof rows) => [...new Set(figures.map(({ contender }) => contender))].sort();
+  expect(names(rows.filter(({ value }) => value !== undefined)), process.stderr).toEqual(names(rows));
+  expect(names(rows)).toEqual(expect.arrayContaining(["kernel", "ovs", "vxlane xdp no tunnel", "C xdp no tunnel"]));
+});
+
 test("a profile: every sample in one part, most of them the kernel's", { timeout: QUICK_TIMEOUT_MS }, async () => {
   const json = join(folderOf("bench"), "report.json");
   const { process, traces } = bench("profile", "--peers", "vxlane udp", "--seconds", "1", "--json", json);

@@ -34,6 +34,7 @@ import { startVxlane, type VxlaneConfig } from "./vxlane.js";
 const PARTIES = 2;
 export const NO_TUNNEL = "vxlane xdp no tunnel";
 const C_NO_TUNNEL = "C xdp no tunnel";
+const LOOPBACK = "127.0.0.1";
 /** Of contenders whose frames leave as they came. */
 const WITHOUT_TUNNEL = new Set([NO_TUNNEL, C_NO_TUNNEL]);
 /**
@@ -126,7 +127,8 @@ const FORWARDERS: readonly Forwarder[] = [
           { mac: NEAR_MAC, port: PORT },
           { mac: FAR_MAC, port: UNDERLAY_DEVICE },
         ],
-        options: { workers: 1 },
+        // What has the local address may not be a port.
+        options: { workers: 1, local: LOOPBACK },
       };
       return startVxlane(run, host, "a", config, { parties: PARTIES });
     },
