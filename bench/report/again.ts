@@ -1,5 +1,5 @@
 // `vxlane bench report`: writes JSON reports again in another form, those of several runs as one. They must be of one
-// machine and one commit; of a suite that several have, the last counts.
+// machine and one version; of a suite that several have, the last counts. Of several commits it says which suite is of which.
 
 import { EXIT_OK, VxlaneError } from "../../control/errors.js";
 import { checkTargets, type ReportFiles, writeReport } from "./files.js";
@@ -15,7 +15,6 @@ const SAME = [
   "arch",
   "node",
   "vxlane",
-  "commit",
 ] as const satisfies readonly (keyof Environment)[];
 
 /** @returns the exit code. @throws VxlaneError if a file is no report, or they do not belong together */
@@ -42,13 +41,25 @@ export function combine(all: readonly { readonly name: string; readonly report: 
     );
   }
   const suites = new Map(all.flatMap(({ report }) => report.suites.map((suite) => [suite.name, suite] as const)));
+  const commits = new Map(
+    all.flatMap(({ report }) => report.suites.map(({ name }) => [name, report.environment.commit])),
+  );
   return {
     ...first.report,
     environment: {
       ...first.report.environment,
+      commit: describeCommits(commits),
       command: all.map(({ report }) => report.environment.command).join("; "),
     },
     seconds: all.reduce((sum, { report }) => sum + report.seconds, 0),
     suites: [...suites.values()],
   };
+}
+
+/** The commit, or each with its suites. @param commits by suite */
+function describeCommits(commits: ReadonlyMap<string, string>): string {
+  const [only = "", ...others] = new Set(commits.values());
+  if (others.length === 0) return only;
+  const suitesOf = (commit: string) => [...commits].filter(([, of]) => of === commit).map(([suite]) => suite);
+  return [only, ...others].map((commit) => `${commit} (${suitesOf(commit).join(", ")})`).join(", ");
 }

@@ -120,12 +120,19 @@ describe("reports again", () => {
     expect(report.environment.command).toBe("vxlane bench; vxlane bench; vxlane bench");
   });
 
-  test("of different commits or machines they do not", () => {
-    const named = [made("a"), made("b", { commit: "other", cpu: "other" })].map((report, index) => ({
+  test("of several commits it says which suite is of which", () => {
+    const named = [made("a"), made("b", { commit: "other" }), made("c")].map((report) => ({ name: "a.json", report }));
+    const { commit } = made("a").environment;
+    expect(combine(named).environment.commit).toBe(`${commit} (a, c), other (b)`);
+    expect(combine(named.slice(0, 1)).environment.commit).toBe(commit);
+  });
+
+  test("of different machines or versions they do not", () => {
+    const named = [made("a"), made("b", { vxlane: "other", cpu: "other" })].map((report, index) => ({
       name: `${index}.json`,
       report,
     }));
-    expect(() => combine(named)).toThrow("0.json and 1.json do not make one report: they differ in cpu, commit");
+    expect(() => combine(named)).toThrow("0.json and 1.json do not make one report: they differ in cpu, vxlane");
   });
 
   test("from JSON to JSON nothing is lost", async () => {
