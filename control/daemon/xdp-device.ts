@@ -12,6 +12,8 @@ import type { XdpSockets } from "./xdp-sockets.js";
 
 const NO_MAC = "00:00:00:00:00:00";
 
+type Sockets = Pick<XdpSockets, "all" | "attach" | "detach" | "reconcile" | "readLost">;
+
 /** A socket that may have an interface take frames to any MAC. */
 const PROMISCUOUS = { open: openPacketSocket, join: joinPromiscuous, leave: leavePromiscuous };
 
@@ -20,7 +22,7 @@ export class XdpDevice {
   readonly mac = NO_MAC;
   /** Its sockets are in the epoll sets by themselves. */
   readonly queueFds: readonly number[] = [];
-  readonly #xdp: Pick<XdpSockets, "all" | "attach" | "detach" | "reconcile" | "readLost">;
+  readonly #xdp: Sockets;
   readonly #packetFd: number;
   #index: number;
   #mtu: number;
@@ -28,11 +30,7 @@ export class XdpDevice {
   #attachment: XdpAttachment | undefined;
 
   /** @param promiscuous for tests without rights @throws VxlaneError ERR_HOST_INTERFACE, ERR_CONFLICT */
-  constructor(
-    name: string,
-    xdp: Pick<XdpSockets, "all" | "attach" | "detach" | "reconcile" | "readLost">,
-    promiscuous = PROMISCUOUS,
-  ) {
+  constructor(name: string, xdp: Sockets, promiscuous = PROMISCUOUS) {
     const link = withNetlink(undefined, (netlink) => findLink(netlink, name));
     if (link === undefined) {
       throw new VxlaneError(
