@@ -60,12 +60,7 @@ export class NarrowPaths {
       this.#nextMs = nowMs + RECHECK_MS;
       for (const id of this.#isInterfaceNarrow ? vteps.ids() : this.#narrow.keys()) this.#due.add(id);
     }
-    let looks = 0;
-    for (const id of this.#due) {
-      if (looks++ >= LOOKS_A_TICK) break;
-      this.#due.delete(id);
-      this.#look(id);
-    }
+    this.#lookAtDue();
     this.#tables.networks.setPathsNarrow(this.#narrow.size > 0);
   }
 
@@ -83,8 +78,21 @@ export class NarrowPaths {
     if (this.#nextId >= endId) this.#nextId = 1;
   }
 
-  #look(id: number): void {
-    const { vteps, networks } = this.#tables;
+  #lookAtDue(): void {
+    if (this.#due.size === 0) return;
+    let widest = 0;
+    for (const { spec } of this.#tables.networks) widest = Math.max(widest, spec.mtu);
+    let looks = 0;
+    for (const id of this.#due) {
+      if (looks++ >= LOOKS_A_TICK) break;
+      this.#due.delete(id);
+      this.#look(id, widest);
+    }
+  }
+
+  /** @param widest the largest MTU of all networks */
+  #look(id: number, widest: number): void {
+    const { vteps } = this.#tables;
     const address = vteps.address(id);
     const known = this.#narrow.get(id);
     if (address === undefined || (vteps.flags(id) & VTEP_FLAG_GROUP) !== 0) {
@@ -100,8 +108,6 @@ export class NarrowPaths {
     }
     const text = formatAddress(address);
     const frameMax = mtu - (isMapped(address) ? AROUND_IPV4 : AROUND_IPV6);
-    let widest = 0;
-    for (const { spec } of networks) widest = Math.max(widest, spec.mtu);
     if (frameMax >= widest + ETH_LEN) {
       this.#narrow.delete(id);
       if (known !== undefined) vteps.setFrameMax(id, VTEP_FRAME_MAX_NONE);
