@@ -49,6 +49,8 @@ export interface Dataplane {
     mask: bigint,
     match: bigint,
   ): number;
+  /** Counts such entries, those that wait to be swept too. */
+  fdbCount(fromBucket: number, bucketCount: number, network: number, mask: bigint, match: bigint): number;
   /** Releases every FDB lock and the VTEP lock that a dead worker slot holds. Returns how many. */
   releaseLocks(deadWorker: number): number;
 

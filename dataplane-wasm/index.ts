@@ -16,7 +16,7 @@ import { parseInner } from "./wire/inner";
 export { decapCoalesce } from "./coalesce/pass";
 export { decapBatch } from "./decap";
 export { encapBatch } from "./encap";
-export { fdbFlush, fdbFreeze, fdbRemove, fdbSet, fdbSweep } from "./fdb/control";
+export { fdbCount, fdbFlush, fdbFreeze, fdbRemove, fdbSet, fdbSweep } from "./fdb/control";
 export { fdbGet } from "./fdb/find";
 export { fdbLearn } from "./fdb/learn";
 export { releaseLocks } from "./fdb/lock";

@@ -40,11 +40,12 @@ export class Overlay {
     const spec = specOf(config, this.#defaultMtu);
     this.#requireName(spec);
     return atomically((steps) => {
+      const displaced = this.#tables.fdb.displaced(steps);
       const network = this.#tables.networks.add(spec);
       steps.onUndo(() => this.#tables.networks.remove(spec.vni));
-      this.#ports.open(network, config.ports);
+      this.#ports.open(network, config.ports, displaced);
       steps.onUndo(() => this.#ports.closeAllOf(network));
-      this.#tables.statics.apply(spec.vni, staticChanges(config.fdb));
+      this.#tables.statics.apply(spec.vni, staticChanges(config.fdb), displaced);
       if (config.flood.mode === "multicast") this.#underlay.join(config.flood.group);
       this.#vniByName.set(spec.name, spec.vni);
       return network;
@@ -67,12 +68,14 @@ export class Overlay {
     // What fails for want of room fails here, and has changed nothing.
     const giveBack = this.#tables.networks.keepRoom(spec, ports.opened.length);
     return atomically((steps) => {
+      const displaced = this.#tables.fdb.displaced(steps);
       // What fails most easily comes first, before any worker sees another network.
-      this.#ports.open(network, ports.opened);
+      this.#ports.open(network, ports.opened, displaced);
       steps.onUndo(() => this.#ports.close(spec.vni, ...ports.opened.map(({ name }) => name)));
       if (isSpecChanged) this.#replaceSpec(steps, network, spec);
       const gone = entriesGone.map((mac) => ({ mac }));
-      const entries = this.#tables.statics.apply(spec.vni, [...staticChanges(change.fdb ?? []), ...gone]);
+      const changes = [...staticChanges(change.fdb ?? []), ...gone];
+      const entries = this.#tables.statics.apply(spec.vni, changes, displaced);
       steps.onCommit(() => {
         this.#vniByName.delete(before.name);
         this.#vniByName.set(spec.name, spec.vni);

@@ -9,6 +9,7 @@ import { formatMac, MAC_LEN, parseMac } from "../address.js";
 import type { PortConfig } from "../config/types.js";
 import { VxlaneError } from "../errors.js";
 import { EPOLL_PORT, epollAdd, epollRemove, openTap, SyscallError, type Tap, type TapOptions } from "../linux/index.js";
+import type { Displaced } from "../tables/displaced.js";
 import type { Tables } from "../tables/tables.js";
 import { atomically } from "../tables/transaction.js";
 import type { Network, Port } from "../tables/types.js";
@@ -72,8 +73,11 @@ export class PortDevices {
     return this.#devices.values();
   }
 
-  /** Opens the ports of a network and adds them to it, all or none. @throws what `openTap` and `Ports.add` throw */
-  open(network: Network, configs: readonly PortConfig[]): void {
+  /**
+   * Opens the ports of a network and adds them to it, all or none.
+   * @param outer of the change that this is a part of @throws what `openTap` and `Ports.add` throw
+   */
+  open(network: Network, configs: readonly PortConfig[], outer?: Displaced): void {
     const { vni, mtu } = network.spec;
     for (const { name } of configs) {
       const vniThere = this.#tables.networks.byId(this.#tables.ports.find(name)?.network ?? 0)?.spec.vni;
@@ -81,6 +85,7 @@ export class PortDevices {
         throw new VxlaneError("ERR_CONFLICT", `network ${vniThere} has a port ${name} already`);
     }
     atomically((steps) => {
+      const displaced = this.#tables.fdb.displaced(steps, outer);
       const taps = configs.map((config) => {
         const tap = this.#openTap(config, mtu);
         // Once it is connected, a worker may hold its descriptors.
@@ -91,6 +96,7 @@ export class PortDevices {
       const ports = this.#tables.ports.add(
         vni,
         taps.map((tap) => ({ name: tap.name, mac: requireMac(tap.mac), mtu: tap.mtu ?? mtu })),
+        displaced,
       );
       for (const port of ports) steps.onUndo(() => this.#tables.ports.remove(vni, port.name));
       ports.forEach((port, index) => {

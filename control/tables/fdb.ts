@@ -8,7 +8,6 @@ import {
   FDB_BUCKET_SIZE,
   FDB_BUCKET_SLOTS,
   FDB_BUCKET_VALUES,
-  FDB_FLAG_FROZEN,
   FDB_FLAG_OWN,
   FDB_FLAG_STATIC,
   FDB_VALUE_ID_MASK,
@@ -17,7 +16,6 @@ import {
   NETWORK_GENERATION,
   SYSTEM_CLOCK,
   SYSTEM_FDB_BUCKET_MASK,
-  SYSTEM_FDB_CAPACITY,
   WORKER_CONTROL,
 } from "../../dataplane-wasm/layout.js";
 import {
@@ -40,14 +38,17 @@ import {
 } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import { Displaced } from "./displaced.js";
 import { Kicks } from "./kicks.js";
 import { networkIndex } from "./records.js";
+import { Room } from "./room.js";
+import type { Transaction } from "./transaction.js";
 
 /* Our choices. */
 /** Buckets: a millisecond or two of walking. */
 const FLUSH_SLICE = 8192;
 const FLUSH_WALKS_MAX = 8;
-/** So often learned entries make room for a static one, while workers may be faster to learn others. */
+/** So often room is made for a static entry, while workers may be faster to learn others. */
 const ROOM_TRIES = 8;
 /** Buckets, read in JavaScript: about a millisecond. */
 const MEET_SLICE = 2048;
@@ -77,12 +78,12 @@ export interface FdbPlace extends FdbEntry {
 export class Fdb {
   readonly #views: Views;
   readonly #dataplane: Dataplane;
-  /** Where learned entries are looked for next that make room. */
-  #roomBucket = 0;
+  readonly #room: Room;
 
   constructor(views: Views, dataplane: Dataplane) {
     this.#views = views;
     this.#dataplane = dataplane;
+    this.#room = new Room(views, dataplane, this);
   }
 
   get bucketCount(): number {
@@ -103,11 +104,20 @@ export class Fdb {
     return this.#decode(entry, Number(value & 0xffffffffn), Number(value >> 32n)) ? entry : undefined;
   }
 
+  /** For the static entries of a change; undoes them with it. @param outer of the change that this one is a part of, if it is */
+  displaced(steps: Transaction, outer?: Displaced): Displaced {
+    if (outer !== undefined) return outer;
+    const displaced = new Displaced(this.#dataplane);
+    steps.onUndo(() => displaced.putBack());
+    return displaced;
+  }
+
   /**
-   * Writes a static entry over whatever was there; in a full table it takes the place of a learned one, so that a flood of forged
-   * MACs keeps no operator from adding a port. @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked
+   * Writes a static entry over whatever was there; in a full table it takes the place of a learned one.
+   * @param displaced takes note of what goes, also when this throws @throws ERR_LIMIT, ERR_TIMEOUT when a worker keeps the bucket locked
    */
-  setStatic(network: number, mac: Uint8Array, kind: number, id: number, flags = 0): void {
+  setStatic(network: number, mac: Uint8Array, { kind, id }: FdbTarget, displaced: Displaced, flags = 0): void {
+    const key = packFdbKey(mac, network);
     const value = packFdbValue({
       kind,
       id,
@@ -115,14 +125,12 @@ export class Fdb {
       generation: this.#views.u32[networkIndex(network, NETWORK_GENERATION)],
       stamp: this.#views.u32[SYSTEM_CLOCK / 4],
     });
-    const set = () => this.#dataplane.fdbSet(WORKER_CONTROL, packFdbKey(mac, network), value);
+    displaced.overwrites(key);
+    const set = () => this.#dataplane.fdbSet(WORKER_CONTROL, key, value);
     let outcome = set();
-    for (let tries = 0; outcome === FDB_SET_FULL && tries < ROOM_TRIES && this.#makeRoom(); tries++) outcome = set();
-    if (outcome === FDB_SET_FULL) {
-      const capacity = this.#views.u32[SYSTEM_FDB_CAPACITY / 4];
-      const message = `no room in the FDB for ${formatMac(mac)}: its ${capacity} entries are static; raise fdb.capacity`;
-      throw new VxlaneError("ERR_LIMIT", message);
-    }
+    for (let tries = 0; outcome === FDB_SET_FULL && tries < ROOM_TRIES && this.#room.make(displaced); tries++)
+      outcome = set();
+    if (outcome === FDB_SET_FULL) throw this.#room.full(mac);
     if (outcome === FDB_SET_BUSY) throw this.busy(mac);
   }
 
@@ -139,19 +147,6 @@ export class Fdb {
     if (outcome === FDB_SET_BUSY) return "busy";
     if (outcome === FDB_FREEZE_NONE) return "absent";
     return outcome === FDB_FREEZE_DONE ? "done" : "unchanged";
-  }
-
-  /** Removes a few learned entries that are not frozen, other ones each time. False: there is none. */
-  #makeRoom(): boolean {
-    const mask = packFdbValue({ kind: 0, id: 0, generation: 0, stamp: 0, flags: FDB_FLAG_STATIC | FDB_FLAG_FROZEN });
-    for (let looked = 0, slice = 1; looked < this.bucketCount; slice = Math.min(2 * slice, FLUSH_SLICE)) {
-      const from = this.#roomBucket;
-      const count = Math.min(slice, this.bucketCount - from);
-      this.#roomBucket = (from + count) % this.bucketCount;
-      looked += count;
-      if ((this.#dataplane.fdbFlush(WORKER_CONTROL, from, count, 0, mask, 0n) & ~FDB_FLUSH_BLOCKED) !== 0) return true;
-    }
-    return false;
   }
 
   busy(mac: Uint8Array): VxlaneError {

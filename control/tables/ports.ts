@@ -8,6 +8,7 @@ import { FDB_FLAG_OWN, FDB_FLAG_STATIC, FDB_KIND_ATTACHMENT, PORTS_MAX } from ".
 import { formatMac } from "../address.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import type { Displaced } from "./displaced.js";
 import type { Fdb } from "./fdb.js";
 import { Ids } from "./ids.js";
 import { clearAttachment, storePortQueues, writeAttachment } from "./records.js";
@@ -47,17 +48,21 @@ export class Ports {
     return this.#registry.portById.get(attachment);
   }
 
-  /** Adds ports to a network, all or none. @throws ERR_NOT_FOUND, ERR_CONFLICT for a name or MAC in use, ERR_LIMIT, ERR_TIMEOUT */
-  add(vni: number, specs: readonly PortSpec[]): Port[] {
+  /**
+   * Adds ports to a network, all or none. @param outer of the change that this is a part of
+   * @throws ERR_NOT_FOUND, ERR_CONFLICT for a name or MAC in use, ERR_LIMIT, ERR_TIMEOUT
+   */
+  add(vni: number, specs: readonly PortSpec[], outer?: Displaced): Port[] {
     const entry = this.#registry.entry(vni);
     const { portByName, portById } = this.#registry;
     return atomically((steps) => {
+      const displaced = this.#fdb.displaced(steps, outer);
       const ports = new Map(entry.ports);
       const added = specs.map((spec) => {
         if (ports.has(spec.name) || portByName.has(spec.name)) {
           throw new VxlaneError("ERR_CONFLICT", `port ${spec.name} is there already`);
         }
-        const port = this.#make(steps, entry, spec);
+        const port = this.#make(steps, entry, spec, displaced);
         ports.set(spec.name, port);
         return port;
       });
@@ -118,7 +123,7 @@ export class Ports {
     this.#bury(port);
   }
 
-  #make(steps: Transaction, entry: Entry, spec: PortSpec): Port {
+  #make(steps: Transaction, entry: Entry, spec: PortSpec, displaced: Displaced): Port {
     const there = this.#fdb.get(entry.id, spec.mac);
     if (there !== undefined && (there.flags & FDB_FLAG_STATIC) !== 0) {
       throw new VxlaneError("ERR_CONFLICT", `${formatMac(spec.mac)} has a static entry already`);
@@ -129,8 +134,8 @@ export class Ports {
     steps.onUndo(() => this.#bury(port));
     writeAttachment(this.#views, port);
     if (hasMac(spec)) {
-      this.#fdb.setStatic(entry.id, spec.mac, FDB_KIND_ATTACHMENT, port.attachment, FDB_FLAG_OWN);
-      steps.onUndo(() => this.#fdb.remove(entry.id, spec.mac));
+      const target = { kind: FDB_KIND_ATTACHMENT, id: port.attachment };
+      this.#fdb.setStatic(entry.id, spec.mac, target, displaced, FDB_FLAG_OWN);
     }
     return port;
   }

@@ -2,8 +2,9 @@
 // because a network without an allow list hears the VTEPs of its static entries.
 
 import { FDB_FLAG_OWN, FDB_FLAG_STATIC, FDB_KIND_ATTACHMENT, FDB_KIND_VTEP } from "../../dataplane-wasm/layout.js";
-import { type FdbValue, formatMac } from "../address.js";
+import { type FdbTarget, type FdbValue, formatMac } from "../address.js";
 import { VxlaneError } from "../errors.js";
+import type { Displaced } from "./displaced.js";
 import type { Fdb } from "./fdb.js";
 import type { Entry, Registry } from "./registry.js";
 import { atomically, type Transaction } from "./transaction.js";
@@ -23,12 +24,6 @@ export interface StaticCounts {
   readonly changed: number;
   readonly unchanged: number;
   readonly removed: number;
-}
-
-interface Destination {
-  /** FDB_KIND_* */
-  readonly kind: number;
-  readonly id: number;
 }
 
 export class Statics {
@@ -56,15 +51,16 @@ export class Statics {
   /**
    * Makes many changes, all or none. One that changes nothing touches nothing; to remove what is not there is none.
    * @param changes each MAC once
+   * @param outer of the change that this is a part of
    * @throws ERR_NOT_FOUND, ERR_CONFLICT for a port's own MAC, ERR_LIMIT, ERR_TIMEOUT
    */
-  apply(vni: number, changes: readonly StaticChange[]): StaticCounts {
+  apply(vni: number, changes: readonly StaticChange[], outer?: Displaced): StaticCounts {
     const entry = this.#registry.entry(vni);
     const done = { created: 0, changed: 0, unchanged: 0, removed: 0 };
     return atomically((steps) => {
+      const displaced = this.#fdb.displaced(steps, outer);
       const resolve = this.#resolver(steps, entry);
       const counts = new Map(entry.staticVteps);
-      const write = this.#writer(steps, entry);
       const removed: Uint8Array[] = [];
       for (const { mac, target } of changes) {
         const old = this.#find(entry, mac);
@@ -77,7 +73,7 @@ export class Statics {
             done.unchanged++;
             continue;
           }
-          write(mac, wanted, old);
+          this.#fdb.setStatic(entry.id, mac, wanted, displaced);
           if (wanted.kind === FDB_KIND_VTEP) count(counts, wanted.id, 1);
           if (old === undefined) done.created++;
           else done.changed++;
@@ -103,8 +99,8 @@ export class Statics {
   }
 
   /** Finds the kind and id that a target means; VTEPs are held until the transaction has ended. */
-  #resolver(steps: Transaction, entry: Entry): (target: StaticTarget) => Destination {
-    const known = new Map<StaticTarget, Destination>();
+  #resolver(steps: Transaction, entry: Entry): (target: StaticTarget) => FdbTarget {
+    const known = new Map<StaticTarget, FdbTarget>();
     return (target) => {
       const destination = known.get(target) ?? this.#resolve(steps, entry, target);
       known.set(target, destination);
@@ -112,7 +108,7 @@ export class Statics {
     };
   }
 
-  #resolve(steps: Transaction, entry: Entry, target: StaticTarget): Destination {
+  #resolve(steps: Transaction, entry: Entry, target: StaticTarget): FdbTarget {
     if ("vtep" in target) {
       const id = this.#vteps.acquire(target.vtep);
       steps.onUndo(() => this.#vteps.release(id));
@@ -125,20 +121,6 @@ export class Statics {
       throw new VxlaneError("ERR_NOT_FOUND", `network ${entry.spec.vni} has no port ${target.port}`);
     }
     return { kind: FDB_KIND_ATTACHMENT, id: port.attachment };
-  }
-
-  #writer(steps: Transaction, entry: Entry): (mac: Uint8Array, to: Destination, old: FdbValue | undefined) => void {
-    const written: { readonly mac: Uint8Array; readonly old: FdbValue | undefined }[] = [];
-    steps.onUndo(() => {
-      for (const { mac, old } of written.reverse()) {
-        if (old === undefined) this.#fdb.remove(entry.id, mac);
-        else this.#fdb.setStatic(entry.id, mac, old.kind, old.id);
-      }
-    });
-    return (mac, to, old) => {
-      this.#fdb.setStatic(entry.id, mac, to.kind, to.id);
-      written.push({ mac, old });
-    };
   }
 
   /** Holds each VTEP of `counts` once; the reach changes only when the VTEPs do, not with each entry. */

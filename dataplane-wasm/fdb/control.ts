@@ -1,4 +1,4 @@
-// What control does to the table, with the same compiled code: set, remove, freeze, sweep, flush. Addresses never cross;
+// What control does to the table, with the same compiled code: set, remove, freeze, sweep, flush, count. Addresses never cross;
 // buckets are counted from 0, so that control can sweep a slice at a time.
 //
 // Unlike a worker, control waits for a lock that somebody holds: the holder is at most a microsecond's work from
@@ -135,14 +135,14 @@ export function fdbFlush(worker: u32, fromBucket: u32, bucketCount: u32, network
     let locked = false;
     for (let i: u32 = 0; i < FDB_BUCKET_SLOTS; i++) {
       const slot = bucket + i * 8;
-      if (!flushes(slot, network, mask, match)) continue;
+      if (!matches(slot, network, mask, match)) continue;
       if (!locked) {
         locked = lockBucket(worker, bucket);
         if (!locked) {
           blocked = FLUSH_BLOCKED;
           break;
         }
-        if (!flushes(slot, network, mask, match)) continue;
+        if (!matches(slot, network, mask, match)) continue;
       }
       removeEntry(slot, atomic.load<u64>(slot), atomic.load<u64>(slot, FDB_BUCKET_VALUES));
       removed++;
@@ -152,7 +152,19 @@ export function fdbFlush(worker: u32, fromBucket: u32, bucketCount: u32, network
   return removed | blocked;
 }
 
-function flushes(slot: usize, network: u32, mask: u64, match: u64): bool {
+/** Counts entries of `network` (0: any) with (value & mask) == match in those buckets, dead ones too. */
+export function fdbCount(fromBucket: u32, bucketCount: u32, network: u32, mask: u64, match: u64): u32 {
+  const end = endBucket(fromBucket, bucketCount);
+  let count: u32 = 0;
+  for (let bucket = FDB + <usize>fromBucket * FDB_BUCKET_SIZE; bucket < end; bucket += FDB_BUCKET_SIZE) {
+    for (let i: u32 = 0; i < FDB_BUCKET_SLOTS; i++) {
+      if (matches(bucket + i * 8, network, mask, match)) count++;
+    }
+  }
+  return count;
+}
+
+function matches(slot: usize, network: u32, mask: u64, match: u64): bool {
   const key = atomic.load<u64>(slot);
   if (key === 0 || (network !== 0 && fdbNetwork(key) !== network)) return false;
   return (atomic.load<u64>(slot, FDB_BUCKET_VALUES) & mask) === match;

@@ -175,6 +175,7 @@ describe("a failure half way", () => {
 
   it("of a change leaves what was", async () => {
     await api.put(BLUE, { mtu: 1400, flood: headend("10.0.0.2"), ports: [port("a")] });
+    for (const mac of [OURS, THEIRS]) receiveFrom(api.fixture, "10.0.0.2", 100, frame(mac, BROADCAST));
     const before = api.state();
     api.devices.refuse.set("c", new SyscallError("TUNSETIFF c", 1));
     const body = { mtu: 1300, allow: ["10.0.0.0/8"], flood: { mode: "multicast", group: "239.0.0.1" } };
@@ -182,8 +183,8 @@ describe("a failure half way", () => {
     expect(await api.put(BLUE, { ...body, ports })).toMatchObject({ status: 403, body: { code: "ERR_PRIVILEGE" } });
     expect(api.state()).toEqual(before);
     // The last step, after ports are open: an entry for a MAC that is a port's own.
-    const fdb = [{ mac: api.devices.open.get("a")?.mac, vtep: "10.0.0.7" }];
-    const late = { ...body, ports: [port("a"), port("b")], fdb };
+    const fdb = [THEIRS, api.devices.open.get("a")?.mac].map((mac) => ({ mac, vtep: "10.0.0.7" }));
+    const late = { ...body, ports: [port("a"), { ...port("b"), mac: OURS }], fdb };
     expect(await api.put(BLUE, late)).toMatchObject({ status: 409, body: { code: "ERR_CONFLICT" } });
     expect(api.state()).toEqual(before);
   });

@@ -1,7 +1,7 @@
 // A full FDB: what is learned keeps out nobody whom control puts in, and makes room for him.
 
 import { beforeEach, expect, it } from "vitest";
-import { packFdbKey } from "../../../control/address.js";
+import { formatMac, packFdbKey } from "../../../control/address.js";
 import * as L from "../../../dataplane-wasm/layout.js";
 import { address, createFixture, type Fixture, mac, portSpec, spec } from "./fixture.js";
 
@@ -53,8 +53,15 @@ it("is full when all of it is static, or frozen, and says what to do", () => {
   for (let n = 0; n < CAPACITY - 1; n++) tables.statics.set(VNI, wanted(n), { vtep });
   expect(tables.fdbCount).toBe(CAPACITY);
   expect(isThere(kept)).toBe(true);
-  expect(() => tables.statics.set(VNI, wanted(CAPACITY), { vtep })).toThrow(
-    expect.objectContaining({ code: "ERR_LIMIT", message: expect.stringContaining("fdb.capacity") }),
-  );
+  const refused = (held: string) =>
+    expect.objectContaining({
+      code: "ERR_LIMIT",
+      message: `no room in the FDB for ${formatMac(wanted(CAPACITY))}: it holds ${held} of at most 2048 entries; raise fdb.capacity`,
+    });
+  const another = () => tables.statics.set(VNI, wanted(CAPACITY), { vtep });
+  expect(another).toThrow(refused("2047 static and 1 frozen"));
+  tables.fdb.freeze(network, kept, false);
+  another();
+  expect(() => tables.statics.set(VNI, wanted(CAPACITY - 1), { vtep })).toThrow("it holds 2048 static of at most 2048");
   expect(tables.fdbCount).toBe(CAPACITY);
 });
