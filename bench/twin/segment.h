@@ -33,6 +33,7 @@ static inline u64 copy_sum(u8 *to, const u8 *from, u32 rest, u64 sum) {
     }
     sum += lanes_sum(even, odd);
   }
+  if ((rest & 15) == 0) return sum;
   if (rest & 8) {
     u64 word = ld64(from);
     st64(to, word);

@@ -68,6 +68,7 @@ export function copySum(to: usize, from: usize, len: u32, initial: u64): u64 {
     highs = v128.add<u32>(highs, moreHighs);
     sum += inline.always(sumLanes(words, highs));
   }
+  if ((rest & 15) === 0) return sum;
   if (rest & 8) {
     const word = load<u64>(source);
     store<u64>(target, word);
