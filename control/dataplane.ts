@@ -88,6 +88,8 @@ export interface Dataplane {
   xskReceive(worker: number, slot: number, max: number): number;
   /** Sends outputs first to first + count - 1. Returns how many are left as SEND_ELSEWHERE. */
   xskSend(worker: number, slot: number, first: number, count: number): number;
+  /** After an `xskSend` whose frames the kernel has not looked at, its interface being down or gone: they leave the ring, as SEND_DOWN. */
+  xskTakeBack(worker: number, slot: number, first: number, count: number): void;
   /** Gives back the frames of inputs 0 to count - 1 that have not gone to a socket. */
   xskFinish(worker: number, count: number): void;
   /** Looks after the sockets. Returns which want a call: bits 0 to 15 to send, 16 to 31 to receive. */

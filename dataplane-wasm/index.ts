@@ -25,7 +25,7 @@ export { decapSettle, encapSettle } from "./settle";
 export { accessAllow, accessDeny } from "./tables/access";
 export { vtepFind, vtepIntern, vtepRemove, vtepRewrite, vtepSetNextHop, vtepUnlink } from "./tables/vtep";
 export { xskReceive } from "./xdp/receive";
-export { xskSend } from "./xdp/send";
+export { xskSend, xskTakeBack } from "./xdp/send";
 export { xskFinish, xskInitialise, xskRecover, xskTick, xskWaiting } from "./xdp/upkeep";
 
 /** Writes the patterns that loops load instead of literals. Once, by control, before anything else runs. */

@@ -24,6 +24,7 @@ import {
   XSK_SOCKET_RINGS_SIZE,
   XSK_SOCKET_SIZE,
   XSK_SOCKET_STATE,
+  XSK_SOCKET_ZERO_COPY,
   XSK_SOCKETS,
   XSK_SOCKETS_MAX,
   XSK_STATE,
@@ -93,13 +94,14 @@ export class XskSlots {
   }
 
   /** From here on the worker knows the socket; nothing leads to it yet. */
-  open(slot: Slot, { fd, rings }: Pick<Xsk, "fd" | "rings">, ifIndex: number, port: number): void {
+  open(slot: Slot, { fd, rings, isZeroCopy }: Xsk, ifIndex: number, port: number): void {
     const { u32, i32 } = this.#memory;
     const record = this.#record(slot);
     i32[record + XSK_SOCKET_FD / 4] = fd;
     u32[record + XSK_SOCKET_IFINDEX / 4] = ifIndex;
     u32[record + XSK_SOCKET_PORT / 4] = port;
     u32[record + XSK_SOCKET_DOWN / 4] = 0;
+    u32[record + XSK_SOCKET_ZERO_COPY / 4] = Number(isZeroCopy);
     u32.set(rings, record + XSK_RX / 4);
     Atomics.store(u32, record + XSK_SOCKET_STATE / 4, XSK_SOCKET_OPEN);
   }

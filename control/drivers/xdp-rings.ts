@@ -16,7 +16,7 @@ import {
 } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
 import { MSG_DONTWAIT } from "../linux/constants.js";
-import { EAGAIN, EBUSY, EINTR, ENOBUFS } from "../linux/errno.js";
+import { EAGAIN, EBUSY, EINTR, ENETDOWN, ENOBUFS, ENXIO } from "../linux/errno.js";
 import { lastErrno, recvfrom, sendto } from "../linux/libc.js";
 import type { SharedMemory } from "../memory.js";
 
@@ -24,6 +24,13 @@ const SOCKET_WORDS = XSK_SOCKET_SIZE >>> 2;
 const WORD_FD = XSK_SOCKET_FD >>> 2;
 const WORD_DOWN = XSK_SOCKET_DOWN >>> 2;
 const RECEIVE_SHIFT = 16; // of xskTick's answer
+
+/* What became of frames in a ring. */
+const DONE = 0;
+/** Some wait for a full interface. */
+const WAITING = 1;
+/** The kernel has not looked at them: the interface is down or gone. */
+const UNSEEN = 2;
 
 export class XskRings {
   readonly #memory: SharedMemory;
@@ -48,7 +55,7 @@ export class XskRings {
   /** Sends outputs first to first + count - 1. Returns how many are left as SEND_ELSEWHERE. */
   send(slot: number, first: number, count: number): number {
     const elsewhere = this.#dataplane.xskSend(this.#worker, slot, first, count);
-    if (elsewhere < count) this.#push(slot);
+    if (elsewhere < count && this.#push(slot) === UNSEEN) this.#dataplane.xskTakeBack(this.#worker, slot, first, count);
     return elsewhere;
   }
 
@@ -62,31 +69,32 @@ export class XskRings {
     if (calls === 0) return false;
     let isWaiting = false;
     for (let slot = 0; slot < XSK_SOCKETS_MAX; slot++) {
-      if ((calls & (1 << slot)) !== 0 && !this.#push(slot)) isWaiting = true;
+      if ((calls & (1 << slot)) !== 0 && this.#push(slot) === WAITING) isWaiting = true;
       if ((calls & (1 << (slot + RECEIVE_SHIFT))) !== 0) recvfrom(this.#fd(slot), 0, 0, MSG_DONTWAIT, 0, 0);
     }
     return isWaiting;
   }
 
-  /** Has the kernel send what waits. False if some of it has to wait longer. */
-  #push(slot: number): boolean {
+  /** Has the kernel send what waits. Returns what became of it. */
+  #push(slot: number): number {
     const downWord = this.#socketsWord + slot * SOCKET_WORDS + WORD_DOWN;
-    let waiting = this.#dataplane.xskWaiting(this.#worker, slot);
+    const all = this.#dataplane.xskWaiting(this.#worker, slot);
+    let waiting = all;
     while (waiting > 0) {
       const result = sendto(this.#fd(slot), 0, 0, MSG_DONTWAIT, 0, 0);
       const errno = result < 0 ? lastErrno() : 0;
       const left = this.#dataplane.xskWaiting(this.#worker, slot);
       const isBusy = errno === EAGAIN || errno === EBUSY || errno === ENOBUFS || errno === EINTR;
       if (errno !== 0 && !isBusy) {
-        // Down or gone: control looks after that. What is in the ring leaves when it is back.
+        // Down or gone: control looks after that. What stays in the ring leaves when it is back.
         this.#memory.u32[downWord] = 1;
-        return true;
+        return waiting === all && (errno === ENETDOWN || errno === ENXIO) ? UNSEEN : DONE;
       }
-      if (left >= waiting) return left === 0;
+      if (left >= waiting) return left === 0 ? DONE : WAITING;
       waiting = left;
     }
     this.#memory.u32[downWord] = 0;
-    return true;
+    return DONE;
   }
 
   #fd(slot: number): number {

@@ -64,7 +64,8 @@ export const XSK_RING_PRODUCER: usize = 0;
 export const XSK_RING_CONSUMER: usize = 4;
 export const XSK_RING_FLAGS: usize = 8;
 export const XSK_RING_ENTRIES: usize = 12;
-export const XSK_SOCKET_LEN_MAX: usize = 124; // u32, control's: longest frame that its interface sends, bytes
+export const XSK_SOCKET_ZERO_COPY: usize = 120; // u32, control's: 1 if the interface's driver reads the TX ring by itself, at any time
+export const XSK_SOCKET_LEN_MAX: usize = XSK_SOCKET_ZERO_COPY + 4; // u32, control's: longest frame that its interface sends, bytes
 export const XSK_SOCKET_DOWN: usize = 128; // u32, the worker's: its interface took no frames when last asked
 
 export const XSK_SOCKET_FREE: u32 = 0;

@@ -81,8 +81,13 @@ export function txRoom(socket: usize, state: usize, position: u32): u32 {
   return held < most ? most - held : 0;
 }
 
+/** The entry at `position`: XDP_DESC_*. */
+export function txEntry(socket: usize, position: u32): usize {
+  return entries(socket, XSK_TX) + <usize>(position & MASK) * XDP_DESC_SIZE;
+}
+
 export function writeTx(socket: usize, position: u32, address: u64, length: u32): void {
-  const entry = entries(socket, XSK_TX) + <usize>(position & MASK) * XDP_DESC_SIZE;
+  const entry = txEntry(socket, position);
   store<u64>(entry, address, XDP_DESC_ADDR);
   store<u32>(entry, length, XDP_DESC_LEN);
   store<u32>(entry, 0, XDP_DESC_OPTIONS);

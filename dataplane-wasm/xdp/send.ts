@@ -19,17 +19,19 @@ import {
 import { VIRTIO_FLAG_NEEDS_CSUM } from "../layout/virtio";
 import {
   UMEM_SIZE,
+  XDP_DESC_ADDR,
   XSK_FRAME_SHIFT,
   XSK_OWNER_BATCH,
   XSK_SOCKET_DOWN,
   XSK_SOCKET_LEN_MAX,
   XSK_SOCKET_OPEN,
   XSK_SOCKET_STATE,
+  XSK_SOCKET_ZERO_COPY,
 } from "../layout/xsk";
 import { checksumOf, sumBytes } from "../wire/checksum";
 import { ETH_DST, loadMac } from "../wire/ethernet";
-import { FRAME_NONE, frameOwner, setFrameOwner, socketPtr, statePtr, takeFrame, umemPtr } from "./frames";
-import { reap, txPosition, txPublish, txRoom, writeTx } from "./rings";
+import { FRAME_NONE, frameOwner, giveFrame, setFrameOwner, socketPtr, statePtr, takeFrame, umemPtr } from "./frames";
+import { reap, txEntry, txPosition, txPublish, txRoom, txWaiting, writeTx } from "./rings";
 
 const GSO_TYPE_SHIFT: u32 = 8; // of virtio0
 const CSUM_START_SHIFT: u64 = 48;
@@ -91,6 +93,32 @@ export function xskSend(worker: u32, slot: u32, first: u32, count: u32): u32 {
   }
   txPublish(socket, position);
   return elsewhere;
+}
+
+/**
+ * Takes outputs first to first + count - 1 out of the ring again, those that are in it, and has them not sent: the interface is down or
+ * gone. Only after the kernel has refused to look at the ring, as it remembers how far that was filled when it last did. A driver that
+ * reads the ring by itself may do so again at any time: there they stay, and leave when it does.
+ */
+export function xskTakeBack(worker: u32, slot: u32, first: u32, count: u32): void {
+  const socket = socketPtr(worker, slot);
+  if (load<u32>(socket, XSK_SOCKET_ZERO_COPY) !== 0) return;
+  const state = statePtr(worker);
+  const umem = umemPtr(worker);
+  const shift = load<u32>(state, XSK_FRAME_SHIFT);
+  let waiting = txWaiting(socket);
+  let position = txPosition(socket);
+  for (let n = first + count; n !== first && waiting !== 0; ) {
+    const output = outputAt(worker, --n);
+    if (output.flags & DESC_FLAG_CHAINED || output.drop !== SEND_OK) continue;
+    const frame = <u32>(load<u64>(txEntry(socket, --position), XDP_DESC_ADDR) >> <u64>shift);
+    if (frame === <u32>((<usize>output.bufferPtr - umem) >>> shift)) setFrameOwner(state, frame, XSK_OWNER_BATCH);
+    else giveFrame(state, frame);
+    output.drop = <u8>SEND_DOWN;
+    waiting--;
+  }
+  txPublish(socket, position);
+  if (waiting === 0) store<u32>(socket, 0, XSK_SOCKET_DOWN); // the next ones may try
 }
 
 /** One plain frame, with a next hop if it goes to the underlay. */

@@ -148,6 +148,24 @@ test("the underlay's interface is made again under traffic: no frame comes befor
   await expectAllFrames(daemon);
 });
 
+test("what is to leave by an interface that has gone is counted as not sent, and nothing as lost on its way in", async () => {
+  const [a, b] = await twoHosts(await createLab());
+  const config = { workers: 1, offloads: "auto", underlay: XDP };
+  const ours = await vxlane(a, { vni: VNI, remotes: [b.address], overlay: one, config, fault: "block" });
+  const { daemon } = ours;
+  const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });
+  await expect.poll(() => pastTheRings(a, () => reachable(ours, kernel))).toBe(0);
+  // Control stands still, and the worker goes on to send into the ring of an interface that has gone.
+  daemon.strike();
+  await daemon.expectLog("stands still from now on");
+  await a.ns.ip(`link delete ${UNDERLAY}`);
+  await a.agent.call("ping", { address: two.ipv4, count: 5, timeoutMs: 50 });
+  await expect.poll(() => problemsOf(daemon)).toContain("underlay_xdp");
+  expect(await daemon.dropped("send_error", "encap")).toBeGreaterThanOrEqual(5);
+  await expectAllFrames(daemon);
+  expect(await daemon.dropped("underlay_lost")).toBe(0);
+});
+
 test("it starts under traffic: no frame comes before the rings can take it", async () => {
   const [a, b] = await twoHosts(await createLab());
   const kernel = await kernelVxlan(b, { vni: VNI, remotes: [a.address], overlay: two });

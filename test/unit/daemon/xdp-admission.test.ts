@@ -70,7 +70,7 @@ it("takes a ring as filled when its worker has produced into it", () => {
   const slot = { worker: 0, slot: 2 };
   const { ringsPtr } = slots.rings(slot);
   const rings = new Uint32Array(16).map((_, word) => ringsPtr + 4 * word);
-  slots.open(slot, { fd: 3, rings }, 1, UNDERLAY);
+  slots.open(slot, { fd: 3, rings, isZeroCopy: false }, 1, UNDERLAY);
   expect(slots.isFilled(slot)).toBe(false);
   memory.u32[rings[(L.XSK_FILL - L.XSK_RX + L.XSK_RING_PRODUCER) / 4] / 4] = 1024;
   expect(slots.isFilled(slot)).toBe(true);

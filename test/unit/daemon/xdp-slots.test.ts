@@ -15,7 +15,7 @@ it("frames that neither side of a ring has taken are left", async () => {
   const rings = new Uint32Array(
     [0, 1, 2, 3].flatMap((ring) => [0, 4, 8, 12].map((word) => ringsPtr + ring * 64 + word)),
   );
-  slots.open(slot, { fd: -1, rings }, 5, 1);
+  slots.open(slot, { fd: -1, rings, isZeroCopy: false }, 5, 1);
   expect(slots.left(slot)).toBe(0);
   const [rx, tx] = [ringsPtr / 4, (ringsPtr + 64) / 4];
   memory.u32.set([2, 0xffff_fffd], rx); // it has come round: five

@@ -3,11 +3,21 @@
 
 import { beforeEach, expect, it } from "vitest";
 import type { Dataplane } from "../../../control/dataplane.js";
-import { outputPtr } from "../../../control/drivers/io-tables.js";
+import { inputPtr, outputPtr } from "../../../control/drivers/io-tables.js";
 import { PacketSender } from "../../../control/drivers/packet-send.js";
 import type { SharedMemory } from "../../../control/memory.js";
 import * as L from "../../../dataplane-wasm/layout.js";
-import { emptyRings, FRAME_SHIFT, RING_ROOM, RINGS, SLOT, SOCKET, STATE, WORKER } from "../../support/xsk-rings.js";
+import {
+  emptyRings,
+  FRAME_SHIFT,
+  RING_ROOM,
+  RINGS,
+  SLOT,
+  SOCKET,
+  STATE,
+  UMEM,
+  WORKER,
+} from "../../support/xsk-rings.js";
 
 const FRAME_LEN = 100;
 const SUPER = L.VIRTIO_FLAG_NEEDS_CSUM | (L.VIRTIO_GSO_TCPV4 << 8);
@@ -94,4 +104,45 @@ it("gives the frames another size and leaves the message of the packet socket as
   dataplane.xskInitialise(WORKER, FRAME_SHIFT + 1);
   expect(message()).toEqual(before);
   expect(memory.u32[(STATE + L.XSK_FREE_COUNT) / 4]).toBe(L.UMEM_SIZE / 4096);
+});
+
+it("has not sent what the kernel would not look at, and the frames are where they were", () => {
+  const free = () => memory.u32[(STATE + L.XSK_FREE_COUNT) / 4];
+  const before = free();
+  outputs({}, {}, {});
+  dataplane.xskSend(WORKER, SLOT, 0, 2);
+  memory.u32[(RINGS + RING_ROOM + 64) / 4] = 1; // the kernel has taken the first
+  outputs({}, { flags: L.DESC_FLAG_CHAINED }, {});
+  const at = outputPtr(WORKER, 0);
+  // From a ring of this worker: it lies where it may leave from, with its headers in front.
+  const frame = 7;
+  const owner = () => memory.u8[STATE + L.XSK_OWNERS + frame];
+  memory.u8[STATE + L.XSK_OWNERS + frame] = L.XSK_OWNER_BATCH;
+  memory.u32[(at + L.DESC_BUFFER_PTR) / 4] = UMEM + (frame << FRAME_SHIFT);
+  memory.u32[(at + L.DESC_PAYLOAD_PTR) / 4] = UMEM + (frame << FRAME_SHIFT) + L.XSK_KERNEL_HEADROOM;
+  memory.u8[inputPtr(WORKER, 0) + L.DESC_COPIES] = 1;
+  dataplane.xskSend(WORKER, SLOT, 0, 3);
+  expect([inRing(), owner()]).toEqual([4, SLOT + 1]);
+  memory.u32[(SOCKET + L.XSK_SOCKET_DOWN) / 4] = 1;
+  dataplane.xskTakeBack(WORKER, SLOT, 0, 3);
+  expect(drops(3)).toEqual([L.SEND_DOWN, L.SEND_OK, L.SEND_DOWN]);
+  // The one of the call before stays, and as long as it does nothing is sent behind it.
+  expect([inRing(), owner(), before - free()]).toEqual([2, L.XSK_OWNER_BATCH, 2]);
+  expect(memory.u32[(SOCKET + L.XSK_SOCKET_DOWN) / 4]).toBe(1);
+});
+
+it("may try the next ones when nothing is left in the ring of an interface that is down", () => {
+  outputs({}, {});
+  dataplane.xskSend(WORKER, SLOT, 0, 2);
+  memory.u32[(SOCKET + L.XSK_SOCKET_DOWN) / 4] = 1;
+  dataplane.xskTakeBack(WORKER, SLOT, 0, 2);
+  expect([inRing(), memory.u32[(SOCKET + L.XSK_SOCKET_DOWN) / 4]]).toEqual([0, 0]);
+});
+
+it("leaves in the ring what a driver may read at any time", () => {
+  memory.u32[(SOCKET + L.XSK_SOCKET_ZERO_COPY) / 4] = 1;
+  outputs({}, {});
+  dataplane.xskSend(WORKER, SLOT, 0, 2);
+  dataplane.xskTakeBack(WORKER, SLOT, 0, 2);
+  expect([inRing(), ...drops(2)]).toEqual([2, L.SEND_OK, L.SEND_OK]);
 });
