@@ -52,6 +52,8 @@ export interface XdpAttachment {
 export class Attachment implements XdpAttachment {
   open: Open | undefined;
   fault: string | undefined;
+  /** What the kernel said when it was last to be opened: to explain it takes a look at every process. */
+  refusal: { readonly message: string; readonly why: string } | undefined;
   lostByClosed: XskLosses = NO_LOSSES;
   /** Sockets that are taken from the workers, but not closed yet. */
   readonly closing = new Set<QueueSocket>();

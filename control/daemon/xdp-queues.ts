@@ -16,8 +16,7 @@ import { ETHERNET_LEN, TAGGED_LEN } from "../xdp-frames.js";
 import type { Workers } from "./workers.js";
 import type { Slot, XskSlots } from "./xdp-slots.js";
 
-/* Our choices: a queue that a socket has just left is free a moment later. */
-const BUSY_TRIES = 40;
+/* Our choice: a queue that a socket has just left is free a moment later. */
 const BUSY_WAIT_MS = 5;
 
 /** The interface as what it serves. */
@@ -27,6 +26,8 @@ export interface QueuesOptions {
   /** Port id; 0: the underlay. */
   readonly port: number;
   readonly zeroCopy: boolean;
+  /** How often a queue is asked for while somebody has it. */
+  readonly tries: number;
 }
 
 /** In the order of the queues. */
@@ -105,15 +106,16 @@ export class XdpQueues {
   }
 
   /** Undefined: there is no such queue. */
-  #openQueue({ ifIndex, zeroCopy }: QueuesOptions, queue: number, slot: Slot): Xsk | undefined {
+  #openQueue({ ifIndex, zeroCopy, tries }: QueuesOptions, queue: number, slot: Slot): Xsk | undefined {
     const memory = { ...this.#slots.frames(slot.worker), ...this.#slots.rings(slot) };
-    for (let tries = 1; ; tries++) {
+    for (let tried = 1; ; tried++) {
       try {
         return openXsk(this.#memory, { ifIndex, queue, zeroCopy, ...memory });
       } catch (error) {
         if (!(error instanceof SyscallError)) throw error;
         if (error.errno === EINVAL && queue > 0 && error.call.startsWith("bind")) return undefined;
-        if (error.errno !== EBUSY || tries === BUSY_TRIES) throw error;
+        // Sockets of our own are not closed while we wait here.
+        if (error.errno !== EBUSY || tried >= tries || this.#slots.isClosing(ifIndex)) throw error;
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_WAIT_MS);
       }
     }

@@ -116,6 +116,17 @@ export class XskSlots {
     Atomics.store(this.#memory.u32, this.#record(slot) + XSK_SOCKET_STATE / 4, XSK_SOCKET_CLOSING);
   }
 
+  /** Sockets of an interface wait to be closed. */
+  isClosing(ifIndex: number): boolean {
+    for (let worker = 0; worker < this.#workers; worker++) {
+      for (let slot = 0; slot < XSK_SOCKETS_MAX; slot++) {
+        if (this.#state({ worker, slot }) !== XSK_SOCKET_CLOSING) continue;
+        if (this.#memory.u32[this.#record({ worker, slot }) + XSK_SOCKET_IFINDEX / 4] === ifIndex) return true;
+      }
+    }
+    return false;
+  }
+
   /** The kernel has had frames for what comes. */
   isFilled(slot: Slot): boolean {
     const { u32 } = this.#memory;

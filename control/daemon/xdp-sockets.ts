@@ -20,6 +20,9 @@ import type { FrameCounts } from "./xdp-frames.js";
 import { addLosses, lossesOf, NO_LOSSES, XdpQueues } from "./xdp-queues.js";
 import { XskSlots } from "./xdp-slots.js";
 
+/* Our choice: with a wait between two, 200 ms; half of the interfaces that come back at once want two to four. */
+const BUSY_TRIES = 40;
+
 export class XdpSockets {
   readonly #slots: XskSlots;
   readonly #queues: XdpQueues;
@@ -66,7 +69,7 @@ export class XdpSockets {
     } catch (error) {
       this.#attachments.delete(attachment);
       this.#close(attachment);
-      throw error;
+      throw this.#explain(error, wanted.name);
     }
   }
 
@@ -101,7 +104,7 @@ export class XdpSockets {
     return { interfaces, frames: this.#slots.count() };
   }
 
-  /** Brings what is open to what is wanted. To be called a few times a second. */
+  /** Brings what is open to what is wanted. To be called a few times a second, which is how often it tries to open something. */
   reconcile(): void {
     const closed = this.#closeGone();
     const wanted = Math.max(this.#shift, ...[...this.#attachments].map(({ wantedShift }) => wantedShift));
@@ -110,10 +113,13 @@ export class XdpSockets {
       // What has just gone is opened by the next call: others, such as next hops, take note of it meanwhile.
       if (attachment.open !== undefined || closed.includes(attachment)) continue;
       try {
-        this.#open(attachment);
+        this.#open(attachment, 1);
       } catch (error) {
         this.#close(attachment);
-        attachment.fault = error instanceof Error ? error.message : String(error);
+        const message = messageOf(error);
+        if (attachment.refusal?.message !== message)
+          attachment.refusal = { message, why: messageOf(this.#explain(error, attachment.wanted.name)) };
+        attachment.fault = attachment.refusal.why;
       }
     }
   }
@@ -134,8 +140,7 @@ export class XdpSockets {
       this.#open(attachment);
     } catch (error) {
       // The frames were to come from the socket of an interface that is gone.
-      if (!(error instanceof VxlaneError && error.cause instanceof SyscallError && error.cause.errno === EBADF))
-        throw error;
+      if (!(error instanceof SyscallError && error.errno === EBADF)) throw error;
       this.#closeGone();
       this.#open(attachment);
     }
@@ -163,7 +168,7 @@ export class XdpSockets {
       try {
         onOpen?.(link.index, link.mtu);
       } catch (error) {
-        attachment.fault = error instanceof Error ? error.message : String(error);
+        attachment.fault = messageOf(error);
         this.#close(attachment);
         return false;
       }
@@ -187,7 +192,8 @@ export class XdpSockets {
     }
   }
 
-  #open(attachment: Attachment): void {
+  /** @param tries how often, while somebody has a queue */
+  #open(attachment: Attachment, tries = BUSY_TRIES): void {
     const { name, port, match, onOpen } = attachment.wanted;
     const { index: ifIndex, mtu } = linkOf(name);
     this.#shift = Math.max(this.#shift, frameShift(name, mtu));
@@ -195,7 +201,7 @@ export class XdpSockets {
       attachment.fault = "waits for its frames";
       return;
     }
-    const queues = { name, ifIndex, port, zeroCopy: this.#zeroCopy };
+    const queues = { name, ifIndex, port, zeroCopy: this.#zeroCopy, tries };
     const undo: (() => void)[] = [];
     try {
       const frameMax = 2 ** this.#slots.shift - XSK_KERNEL_HEADROOM;
@@ -205,9 +211,10 @@ export class XdpSockets {
         () => closeFd(mapFd),
       );
       const sockets = this.#queues.open(queues, (socket) => undo.push(() => this.#queues.close(socket)));
-      const link = attachProgram(name, programFd, ifIndex, this.#isNative);
+      const link = attachProgram(programFd, ifIndex, this.#isNative);
       attachment.open = { ifIndex, ...link, programFd, mapFd, sockets, mtu };
       attachment.fault = undefined;
+      attachment.refusal = undefined;
     } catch (error) {
       for (const step of undo.reverse()) step();
       if (this.#zeroCopy && error instanceof SyscallError && error.errno === EOPNOTSUPP) {
@@ -216,7 +223,7 @@ export class XdpSockets {
         this.#closeEach("waits for frames without zero copy");
         return;
       }
-      throw explainXdp(error, name);
+      throw error;
     }
     this.#queues.limit(port, mtu, attachment.open.sockets);
     this.#queues.connect(queues, attachment.open.sockets);
@@ -240,10 +247,20 @@ export class XdpSockets {
     });
   }
 
+  #explain(error: unknown, name: string): unknown {
+    if (!(error instanceof SyscallError)) return error;
+    const ifIndex = withNetlink(undefined, (netlink) => findLink(netlink, name))?.index ?? 0;
+    return explainXdp(error, { name, ifIndex, isClosing: this.#slots.isClosing(ifIndex) });
+  }
+
   #takeOff({ linkFd, programFd, mapFd }: Open): void {
     this.#admission.forget(mapFd);
     for (const fd of [linkFd, programFd, mapFd]) closeFd(fd);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function linkOf(name: string): Link {

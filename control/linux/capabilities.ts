@@ -36,6 +36,9 @@ export function remedyFor(missing: readonly Capability[]): string {
   return `run as root, or with ${missing.join(" ")} (systemd: AmbientCapabilities=${missing.join(" ")}; else: setcap ${file}+ep on a node binary of its own)`;
 }
 
+/** What ENOSYS of bpf(2) means. */
+export const NO_BPF = "this kernel has no bpf (CONFIG_BPF_SYSCALL), or a container's seccomp hides it";
+
 /** Bytes that this process may lock; Infinity where nothing limits it. */
 export function lockedMemoryMax(limits = readFileSync("/proc/self/limits", "utf8")): number {
   if (missingCapabilities(["CAP_IPC_LOCK"]).length === 0) return Infinity;

@@ -25,6 +25,7 @@ export const EEXIST = 17;
 export const ENODEV = 19;
 export const EINVAL = 22;
 export const EFBIG = 27;
+export const ENOSYS = 38;
 export const EBADFD = 77;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;

@@ -1,9 +1,10 @@
-// Who has a UDP port: an operator who sees "address in use" wants the name. The kernel's own vxlan devices hold their
-// port without a process, so they are asked for first; processes are found by the inode of their socket.
+// Who has a UDP port, or an interface's XDP program: an operator who sees "address in use" or "busy" wants the name. The kernel's own
+// vxlan devices hold their port without a process, so they are asked for first; processes are found by the inode of their socket, or
+// by the number of the program, which /proc has for each descriptor of bpf(2).
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename } from "node:path";
-import { listLinks, withNetlink } from "./links.js";
+import { listLinks, listXdpPrograms, withNetlink } from "./links.js";
 import { inNamespace } from "./netns.js";
 
 /* From linux/if_link.h */
@@ -19,7 +20,19 @@ export function whoHasUdpPort(port: number, netns?: string): PortHolder | undefi
   const device = vxlanDeviceOn(port, netns);
   if (device !== undefined) return { kind: "vxlan", device };
   const inodes = socketInodes(port, netns);
-  return inodes.size === 0 ? undefined : processWithSocket(inodes);
+  if (inodes.size === 0) return undefined;
+  return processWhere((_, { target }) => inodes.has(/^socket:\[(\d+)\]$/.exec(target)?.[1] ?? ""));
+}
+
+/** Whose XDP program an interface has; undefined if it has none, or no process holds it: then nothing but the interface does. */
+export function whoHasXdp(ifIndex: number): PortHolder | undefined {
+  const ids = withNetlink(undefined, (netlink) => listXdpPrograms(netlink, ifIndex));
+  if (ids.length === 0) return undefined;
+  return processWhere((pid, { fd, target }) => {
+    if (!/^anon_inode:\[?bpf[-_](link|prog)/.test(target)) return false;
+    const id = /^prog_id:\s*(\d+)$/m.exec(readOptional(`/proc/${pid}/fdinfo/${fd}`))?.[1];
+    return ids.includes(Number(id));
+  });
 }
 
 /** For a message: `the kernel's vxlan device vx0`, `node (process 4711)`. */
@@ -45,16 +58,18 @@ function socketInodes(port: number, netns: string | undefined): Set<string> {
   return new Set(bound.map((line) => line[9]).filter((inode) => inode !== undefined && inode !== "0"));
 }
 
-function processWithSocket(inodes: ReadonlySet<string>): PortHolder | undefined {
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    for (const link of descriptorsOf(entry)) {
-      const inode = /^socket:\[(\d+)\]$/.exec(link)?.[1];
-      if (inode === undefined || !inodes.has(inode)) continue;
-      return { kind: "process", pid: Number(entry), command: commandOf(entry) };
-    }
-  }
-  return undefined;
+interface Descriptor {
+  readonly fd: string;
+  /** As /proc names it: `socket:[4711]`. */
+  readonly target: string;
+}
+
+/** The first process that has such a descriptor. */
+function processWhere(matches: (pid: string, descriptor: Descriptor) => boolean): PortHolder | undefined {
+  const holder = readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .find((pid) => descriptorsOf(pid).some((descriptor) => matches(pid, descriptor)));
+  return holder === undefined ? undefined : { kind: "process", pid: Number(holder), command: commandOf(holder) };
 }
 
 /** The program's file name. A thread may have renamed itself, as newer Node's main thread does. */
@@ -64,13 +79,13 @@ function commandOf(pid: string): string {
 }
 
 /** What a process has open; empty if it is gone or not ours to look at. */
-function descriptorsOf(pid: string): string[] {
+function descriptorsOf(pid: string): Descriptor[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => {
       try {
-        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+        return { fd, target: readlinkSync(`/proc/${pid}/fd/${fd}`) };
       } catch {
-        return ""; // closed meanwhile
+        return { fd, target: "" }; // closed meanwhile
       }
     });
   } catch {

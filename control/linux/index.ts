@@ -1,7 +1,7 @@
 // The door to Linux: what the rest of control uses of this folder. Everything in here is synchronous, and everything
 // that fails throws a SyscallError with the call and its errno, or a VxlaneError where an operator is meant to read it.
 
-export { type Capability, lockedMemoryMax, missingCapabilities, remedyFor } from "./capabilities.js";
+export { type Capability, lockedMemoryMax, missingCapabilities, NO_BPF, remedyFor } from "./capabilities.js";
 export {
   createEpoll,
   EPOLL_PORT,
@@ -14,7 +14,7 @@ export {
 } from "./epoll.js";
 export { errnoName, SyscallError } from "./errno.js";
 export { createBell, drainBell, ringBell } from "./eventfd.js";
-export { describeHolder, type PortHolder, whoHasUdpPort } from "./holders.js";
+export { describeHolder, type PortHolder, whoHasUdpPort, whoHasXdp } from "./holders.js";
 export { baseAddress, closeFd } from "./libc.js";
 export { LinkEvents } from "./link-events.js";
 export { type Interface, type Link, type LinkAddress, listInterfaces, listTxDropped } from "./links.js";

@@ -29,6 +29,8 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINKINFO = 18;
+const IFLA_XDP = 43;
+const IFLA_XDP_PROG_IDS = [4, 5, 6, 7]; // the only one; of the driver, generic, of the hardware
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_STATS_LINK_64 = 1;
@@ -107,6 +109,20 @@ export function getLink(netlink: Netlink, index: number): Link {
   const body = Buffer.alloc(IFINFO_SIZE);
   body.writeInt32LE(index, IFINFO_INDEX);
   return parseLink(netlink.get(`RTM_GETLINK index ${index}`, RTM_GETLINK, body));
+}
+
+/** Ids of the XDP programs on an interface, in whatever mode; none if it is gone. */
+export function listXdpPrograms(netlink: Netlink, index: number): number[] {
+  const body = Buffer.alloc(IFINFO_SIZE);
+  body.writeInt32LE(index, IFINFO_INDEX);
+  try {
+    const answer = netlink.get(`RTM_GETLINK index ${index}`, RTM_GETLINK, body);
+    const xdp = parseAttributes(parseAttributes(answer, IFINFO_SIZE).get(IFLA_XDP) ?? Buffer.alloc(0));
+    return IFLA_XDP_PROG_IDS.flatMap((type) => xdp.get(type)?.readUInt32LE(0) ?? []);
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ENODEV) return [];
+    throw error;
+  }
 }
 
 function parseLink(body: Buffer): Link {

@@ -15,6 +15,7 @@ import {
   linkTcxIngress,
   loadProgram,
 } from "./bpf.js";
+import { NO_BPF } from "./capabilities.js";
 import {
   AF_INET6,
   IFF_LOOPBACK,
@@ -31,7 +32,7 @@ import {
   TUNSETOFFLOAD,
   TUNSETVNETHDRSZ,
 } from "./constants.js";
-import { EBUSY, EINVAL, SyscallError } from "./errno.js";
+import { EBUSY, EINVAL, ENOSYS, SyscallError } from "./errno.js";
 import { interfaceRequest, setNumber, takeUp, withSocket } from "./interface-ioctl.js";
 import { check, close, ioctl, ioctlNumber, lastErrno, open } from "./libc.js";
 import { findLink, type Link, readTxDropped } from "./links.js";
@@ -147,7 +148,7 @@ export class TunnelTap {
 
 /**
  * Makes the device, joined to nothing yet. On failure nothing stays open.
- * @throws VxlaneError ERR_HOST_INTERFACE where the kernel is too old, with what is missing
+ * @throws VxlaneError ERR_HOST_INTERFACE where the kernel is too old or has no bpf(2), with what is missing
  * @throws SyscallError (EPERM without CAP_NET_ADMIN, ENOENT without /dev/net/tun)
  */
 export function openTunnelTap(options: TunnelTapOptions): TunnelTap {
@@ -244,9 +245,11 @@ function setOffloads(fd: number): void {
 }
 
 function explain(error: unknown): unknown {
-  const isTcx = error instanceof SyscallError && error.call.startsWith("TCX link") && error.errno === EINVAL;
-  if (!isTcx) return error;
-  return new VxlaneError("ERR_HOST_INTERFACE", tooOld("6.6", "TCX links"), { cause: error });
+  if (!(error instanceof SyscallError)) return error;
+  const { call, errno, message } = error;
+  const refused = (why: string) => new VxlaneError("ERR_HOST_INTERFACE", why, { cause: error });
+  if (errno === ENOSYS) return refused(`underlay.driver: tap: ${message}: ${NO_BPF}: use driver: udp, or auto`);
+  return call.startsWith("TCX link") && errno === EINVAL ? refused(tooOld("6.6", "TCX links")) : error;
 }
 
 function tooOld(version: string, what: string): string {

@@ -1,11 +1,11 @@
-// What is said on a kernel that is too old for the tap underlay, and that nothing stays open then. The calls are doubles: this
+// What is said on a kernel that is too old for the tap underlay, or lacks what it needs, and that nothing stays open then. The calls are doubles: this
 // kernel may be young enough.
 
 import { beforeEach, expect, test, vi } from "vitest";
-import { EINVAL, EPERM, SyscallError } from "../../../control/linux/errno.js";
+import { EINVAL, ENOSYS, EPERM, SyscallError } from "../../../control/linux/errno.js";
 import { openTunnelTap } from "../../../control/linux/tunnel-tap.js";
 
-const state = vi.hoisted(() => ({ offloads: 0, link: 0, next: 100, open: new Set<number>(), netlinks: 0 }));
+const state = vi.hoisted(() => ({ offloads: 0, link: 0, load: 0, next: 100, open: new Set<number>(), netlinks: 0 }));
 
 vi.mock("../../../control/linux/libc.js", () => {
   const make = () => {
@@ -36,7 +36,8 @@ vi.mock("../../../control/linux/bpf.js", () => {
     state.open.add(++state.next);
     return state.next;
   };
-  const loadProgram = () => {
+  const loadProgram = ({ name }: { name: string }) => {
+    if (state.load !== 0) throw new SyscallError(`BPF_PROG_LOAD ${name}`, state.load);
     state.open.add(++state.next);
     return state.next;
   };
@@ -47,7 +48,7 @@ vi.mock("../../../control/linux/bpf.js", () => {
 const options = { local: new Uint8Array(16).fill(0xff, 10), port: 4789, queues: 2, offloads: true };
 
 beforeEach(() => {
-  Object.assign(state, { offloads: 0, link: 0, next: 100, netlinks: 0 });
+  Object.assign(state, { offloads: 0, link: 0, load: 0, next: 100, netlinks: 0 });
   state.open.clear();
 });
 
@@ -60,6 +61,14 @@ test("a kernel without tunnel GSO in TAP devices: which one has it, and what to 
 test("a kernel without TCX: the same", () => {
   state.link = EINVAL;
   expect(() => openTunnelTap({ ...options, offloads: false })).toThrow(/needs Linux 6\.6 or later .*: use driver: udp/);
+  expect([state.open.size, state.netlinks]).toEqual([0, 0]);
+});
+
+test("a kernel without bpf: how it comes by it, and what to do", () => {
+  state.load = ENOSYS;
+  const why =
+    /^underlay\.driver: tap: BPF_PROG_LOAD \w+: ENOSYS: .*CONFIG_BPF_SYSCALL.*seccomp.*: use driver: udp, or auto$/;
+  for (const queues of [1, 2]) expect(() => openTunnelTap({ ...options, queues })).toThrow(why);
   expect([state.open.size, state.netlinks]).toEqual([0, 0]);
 });
 
