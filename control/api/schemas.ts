@@ -148,10 +148,15 @@ export const VtepStatsAnswer = map(
   {
     address: text("of the VTEP, or of a multicast group"),
     group: { type: "boolean", description: "a multicast group" },
+    pathMtu: {
+      type: ["integer", "null"],
+      description:
+        "bytes of the largest packet that the way to it takes, where that is known to be less than the networks want",
+    },
     encap: VtepFrames,
     decap: VtepFrames,
   },
-  ["address", "group", "encap", "decap"],
+  ["address", "group", "pathMtu", "encap", "decap"],
 );
 
 /** The document describes what is there; the fields are those of the readings, and grow with them. */

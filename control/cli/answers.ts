@@ -128,6 +128,8 @@ export interface VtepAnswer {
   readonly address: string;
   /** A multicast group. */
   readonly group?: boolean;
+  /** Bytes; null: nobody has said that it is narrow. */
+  readonly pathMtu: number | null;
   readonly encap: VtepFrames;
   readonly decap: VtepFrames;
 }

@@ -5,15 +5,14 @@
 // side (the kernel refuses what is larger than the path MTU that it knows), whose routers answer (path-mtu.ts), or that are known as
 // narrow; and all of them while the underlay's own interface is narrower than the networks.
 
-import { VTEP_COUNTER_DROPS_ENCAP, VTEP_FLAG_GROUP, VTEP_FRAME_MAX_NONE } from "../../dataplane-wasm/layout.js";
+import { VTEP_COUNTER_DROPS_ENCAP, VTEP_FLAG_GROUP } from "../../dataplane-wasm/layout.js";
 import { formatAddress, isMapped } from "../address.js";
 import { SyscallError } from "../linux/index.js";
 import type { Tables } from "../tables/tables.js";
 
-/* From RFC 7348 section 5 with RFC 791 and RFC 8200: what is around an inner frame. */
-const AROUND_IPV4 = 20 + 8 + 8;
-const AROUND_IPV6 = 40 + 8 + 8;
-const ETH_LEN = 14;
+/* From RFC 7348 section 5 with RFC 791 and RFC 8200: what is around an inner packet. */
+const AROUND_IPV4 = 20 + 8 + 8 + 14;
+const AROUND_IPV6 = 40 + 8 + 8 + 14;
 
 /* Our choices. */
 const IDS_A_TICK = 1024;
@@ -107,13 +106,12 @@ export class NarrowPaths {
       throw error;
     }
     const text = formatAddress(address);
-    const frameMax = mtu - (isMapped(address) ? AROUND_IPV4 : AROUND_IPV6);
-    if (frameMax >= widest + ETH_LEN) {
+    if (mtu >= widest + (isMapped(address) ? AROUND_IPV4 : AROUND_IPV6)) {
       this.#narrow.delete(id);
-      if (known !== undefined) vteps.setFrameMax(id, VTEP_FRAME_MAX_NONE);
+      if (known !== undefined) vteps.setPathMtu(id, undefined);
     } else if (known?.mtu !== mtu || known.address !== text) {
       this.#narrow.set(id, { address: text, mtu });
-      vteps.setFrameMax(id, frameMax);
+      vteps.setPathMtu(id, mtu);
     }
   }
 }

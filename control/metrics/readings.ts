@@ -68,6 +68,8 @@ export interface NetworkReading {
 export interface VtepReading {
   readonly address: string;
   readonly group: boolean;
+  /** Largest packet that the way to it takes, bytes of L3; null: as far as is known, all that the networks take. */
+  readonly pathMtu: number | null;
   readonly encap: { readonly frames: number; readonly bytes: number; readonly dropped: number };
   readonly decap: { readonly frames: number; readonly bytes: number; readonly dropped: number };
 }
@@ -153,6 +155,7 @@ export function readVtep({ tables }: Running, id: number): VtepReading | undefin
   return {
     address: formatAddress(address),
     group: (tables.vteps.flags(id) & VTEP_FLAG_GROUP) !== 0,
+    pathMtu: tables.vteps.pathMtu(id) ?? null,
     encap: {
       frames: read(VTEP_COUNTER_FRAMES_ENCAP),
       bytes: read(VTEP_COUNTER_BYTES_ENCAP),

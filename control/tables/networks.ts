@@ -134,7 +134,7 @@ export class Networks {
     this.replace({ ...spec, flood: { mode: "headend", vteps: left } });
   }
 
-  /** Says whether the way to some VTEP takes less than the networks (`Vteps.setFrameMax`). */
+  /** Says whether the way to some VTEP takes less than the networks (`Vteps.setPathMtu`). */
   setPathsNarrow(isNarrow: boolean): void {
     if (isNarrow === this.#pathsNarrow) return;
     this.#pathsNarrow = isNarrow;

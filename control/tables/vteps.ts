@@ -23,6 +23,7 @@ import {
   VTEP_FLAG_SOURCE,
   VTEP_FLAGS,
   VTEP_FRAME_MAX,
+  VTEP_FRAME_MAX_NONE,
   VTEP_POINTERS,
   WORKER_CONTROL,
   WORKER_SIZE,
@@ -36,6 +37,15 @@ import type { Views } from "../memory.js";
 import type { Access } from "./access.js";
 import type { SystemPrefixes } from "./prefixes.js";
 import type { Undertaker } from "./undertaker.js";
+
+/* From RFC 7348 section 5 with RFC 791 and RFC 8200: what is around an inner frame. */
+const AROUND_IPV4 = 20 + 8 + 8;
+const AROUND_IPV6 = 40 + 8 + 8;
+
+/** Bytes from the outer IP header to the inner frame. @param flags VTEP_FLAG_* */
+function aroundFrame(flags: number): number {
+  return (flags & VTEP_FLAG_IPV6) === 0 ? AROUND_IPV4 : AROUND_IPV6;
+}
 
 /** Our choice, as Open vSwitch: enough hops for any underlay, and no route to look up. */
 export const VTEP_TTL = 64;
@@ -186,10 +196,20 @@ export class Vteps {
     else Atomics.and(this.#views.u32, index, ~VTEP_FLAG_SOCKET);
   }
 
-  /** Says how large an inner frame may be to a VTEP, bytes, or VTEP_FRAME_MAX_NONE. */
-  setFrameMax(id: number, frameMax: number): void {
+  /** Largest packet that the way to a VTEP takes, bytes of L3, where it was set. */
+  pathMtu(id: number): number | undefined {
     const pointer = this.#pointer(id);
-    if (pointer !== 0) Atomics.store(this.#views.u32, (pointer + VTEP_FRAME_MAX) / 4, frameMax);
+    if (pointer === 0) return undefined;
+    const frameMax = Atomics.load(this.#views.u32, (pointer + VTEP_FRAME_MAX) / 4);
+    return frameMax === VTEP_FRAME_MAX_NONE ? undefined : frameMax + aroundFrame(this.flags(id));
+  }
+
+  /** Frames that do not fit are too big from now on. @param mtu undefined: every frame fits */
+  setPathMtu(id: number, mtu: number | undefined): void {
+    const pointer = this.#pointer(id);
+    if (pointer === 0) return;
+    const frameMax = mtu === undefined ? VTEP_FRAME_MAX_NONE : mtu - aroundFrame(this.flags(id));
+    Atomics.store(this.#views.u32, (pointer + VTEP_FRAME_MAX) / 4, frameMax);
   }
 
   #pointer(id: number): number {

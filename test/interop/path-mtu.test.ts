@@ -45,6 +45,7 @@ async function overNarrowPath(config: PartialConfig): Promise<{ a: Host; ours: V
   const ours = await vxlane(a, { vni: VNI, remotes: [FAR], overlay: one, config });
   const kernel = await kernelVxlan(far, { vni: VNI, remotes: [a.address], overlay: two });
   await reachable(ours, kernel);
+  expect(await ours.daemon.get("/v1/vteps")).toMatchObject([{ address: FAR, pathMtu: null }]);
   return { a, ours, kernel };
 }
 
@@ -57,6 +58,7 @@ test.each(drivers)("a narrow path is learned, over %s", async (_driver, config) 
   };
   await expect.poll(refused, { timeout: 25_000 }).toBeGreaterThan(0);
   expect(await a.ns.run("ip", ["route", "get", FAR])).toContain(`mtu ${PATH_MTU}`);
+  await expect.poll(() => ours.daemon.get("/v1/vteps")).toMatchObject([{ address: FAR, pathMtu: PATH_MTU }]);
   await reachable(ours, kernel);
 });
 

@@ -12,7 +12,16 @@ export function addVtep(program: Command): void {
   const vtep = program.command("vtep").description("show remote VTEPs and change flood lists");
   addDaemonOptions(vtep.command("list").alias("ls").description("list VTEPs: all, or one flood list"))
     .argument("[vni]", "the flood list of this network: its VNI or name")
-    .addHelpText("after", "\nExamples:\n  vxlane vtep list\n  vxlane vtep list 100 --json")
+    .addHelpText(
+      "after",
+      `
+PATH MTU is the largest packet that the way to a VTEP takes, where that is
+known to be less than the networks want: what is larger counts as too_big.
+
+Examples:
+  vxlane vtep list
+  vxlane vtep list 100 --json`,
+    )
     .action(list);
   addDaemonOptions(vtep.command("add").description("add a VTEP to a network's flood list"))
     .argument("<vni>", "the network's VNI or name")
@@ -40,14 +49,15 @@ multicast or not at all.`,
 async function list(network: string | undefined, options: DaemonOptions): Promise<void> {
   const api = await Api.of(options);
   if (network === undefined) {
-    const heading = ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED"];
+    const heading = ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED", "PATH MTU"];
     await printList(
       api.batches<VtepAnswer>(route("vteps")),
       options.json,
       heading,
-      ({ address, group, encap, decap }) => [
+      ({ address, group, pathMtu, encap, decap }) => [
         group ? `${address} (group)` : address,
         ...[encap, decap].flatMap(({ frames, bytes, dropped }) => [frames, bytes, dropped]),
+        pathMtu ?? "-",
       ],
     );
     return;

@@ -51,10 +51,11 @@ const [BLUE, RED] = NETWORKS;
 const VTEP = {
   address: "10.99.0.2",
   group: false,
+  pathMtu: 1400,
   encap: { frames: 100, bytes: 9, dropped: 0 },
   decap: { frames: 200, bytes: 9, dropped: 1 },
 };
-const GROUP = { ...VTEP, address: "239.1.1.1", group: true };
+const GROUP = { ...VTEP, address: "239.1.1.1", group: true, pathMtu: null };
 
 const inventory = {
   "/v1/networks": NETWORKS,
@@ -90,9 +91,9 @@ test.each([
   [
     "vtep list",
     [
-      ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED"],
-      ["10.99.0.2", "100", "9", "0", "200", "9", "1"],
-      ["239.1.1.1 (group)", "100", "9", "0", "200", "9", "1"],
+      ["VTEP", "ENCAP", "BYTES", "DROPPED", "DECAP", "BYTES", "DROPPED", "PATH MTU"],
+      ["10.99.0.2", "100", "9", "0", "200", "9", "1", "1400"],
+      ["239.1.1.1 (group)", "100", "9", "0", "200", "9", "1", "-"],
     ],
   ],
   [

@@ -40,6 +40,7 @@ const frameMaxOf = (text: string) => {
   const pointer = fixture.memory.u32[L.VTEP_POINTERS / 4 + idOf(text)];
   return fixture.memory.u32[(pointer + L.VTEP_FRAME_MAX) / 4];
 };
+const pathMtuOf = (text: string) => fixture.tables.vteps.pathMtu(idOf(text));
 const tick = (nowMs: number, ...told: string[]) => paths.tick(nowMs, told.map(address));
 
 /** A worker could not send a frame to it. */
@@ -67,6 +68,7 @@ it("who loses frames is looked up once for it; what his way does not take is ans
   tick(250);
   expect(lookedUp).toEqual([FAR]);
   expect([frameMaxOf(FAR), frameMaxOf(NEAR)]).toEqual([1364, L.VTEP_FRAME_MAX_NONE]);
+  expect([FAR, NEAR].map(pathMtuOf)).toEqual([1400, undefined]);
   expect(send(1364)).toEqual([FAR]);
   const before = fixture.ports.sent.length;
   expect(send(1365)).toEqual([]);
@@ -80,7 +82,7 @@ it("whoever a router speaks of is looked up each time, over IPv6 too", () => {
   mtus.set(FAR6, 1400);
   tick(250, FAR6);
   expect(lookedUp).toEqual([FAR6, FAR6]);
-  expect(frameMaxOf(FAR6)).toBe(1344);
+  expect([frameMaxOf(FAR6), pathMtuOf(FAR6)]).toEqual([1344, 1400]);
 });
 
 it("the narrow are looked up again, and are free when their way is", () => {
@@ -93,7 +95,7 @@ it("the narrow are looked up again, and are free when their way is", () => {
   expect([frameMaxOf(FAR), send(1264), send(1265)]).toEqual([1264, [FAR], []]);
   mtus.delete(FAR);
   tick(3 * RECHECK_MS);
-  expect([frameMaxOf(FAR), send(1464)]).toEqual([L.VTEP_FRAME_MAX_NONE, [FAR]]);
+  expect([frameMaxOf(FAR), pathMtuOf(FAR), send(1464)]).toEqual([L.VTEP_FRAME_MAX_NONE, undefined, [FAR]]);
   lookedUp = [];
   tick(4 * RECHECK_MS);
   expect(lookedUp).toEqual([]);
