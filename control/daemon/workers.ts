@@ -12,7 +12,6 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import { Piscina } from "piscina";
 import {
   CONTEXT_COMMAND,
   CONTEXT_EPOCH,
@@ -49,12 +48,7 @@ import type { UnderlayTask } from "../worker/underlay.js";
 import { Busy } from "./busy.js";
 import { Hangs } from "./hangs.js";
 import { insistOnEnd } from "./thread-end.js";
-
-// A worker thread has no TypeScript loader: from the sources the built file serves.
-const WORKER_FILE = new URL(
-  import.meta.url.endsWith(".ts") ? "../../dist/control/worker/main.js" : "../worker/main.js",
-  import.meta.url,
-);
+import { openPool, type WorkerPool } from "./worker-pool.js";
 
 /* Our choices. */
 const POLL_MS = 2;
@@ -68,8 +62,6 @@ const [HIGHEST_NICE, LOWEST_NICE] = [-20, 19]; // the kernel's
 /** So many restarts of one worker within so many milliseconds are given up. */
 const RESTARTS_MAX = 5;
 const RESTARTS_WINDOW_MS = 10_000;
-/** The loop allocates nothing; what there is belongs to start-up. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 };
 
 export type WorkerState = "absent" | "running" | "asleep" | "stopped";
 const STATES: readonly WorkerState[] = ["absent", "running", "asleep", "stopped"];
@@ -98,7 +90,7 @@ export class Workers {
   readonly #workers: Worker[] = [];
   readonly #hangs: Hangs;
   readonly #busy: Busy;
-  #pool: Piscina<WorkerTask, void> | undefined;
+  #pool: WorkerPool | undefined;
   #isStopping = false;
   #fail: (error: Error) => void = () => {};
 
@@ -159,16 +151,7 @@ export class Workers {
     const count = this.#workers.length;
     const [others, nice] = [threadIds(), Math.max(HIGHEST_NICE, ownNice() - WORKER_NICE)];
     allowInterrupts();
-    this.#pool = new Piscina<WorkerTask, void>({
-      filename: WORKER_FILE.href,
-      minThreads: count,
-      maxThreads: count,
-      idleTimeout: Infinity,
-      concurrentTasksPerWorker: 1,
-      atomics: "disabled",
-      recordTiming: false,
-      resourceLimits: RESOURCE_LIMITS,
-    });
+    this.#pool = openPool(count);
     for (const worker of this.#workers) {
       const { id: slot, epoll, bell, packetFd } = worker;
       const { memory } = this.#memory;
@@ -233,7 +216,7 @@ export class Workers {
     return state === WORKER_STATE_ASLEEP || state === WORKER_STATE_RUNNING;
   }
 
-  async #keepAlive(pool: Piscina<WorkerTask, void>, worker: Worker, task: WorkerTask): Promise<void> {
+  async #keepAlive(pool: WorkerPool, worker: Worker, task: WorkerTask): Promise<void> {
     const { id } = worker;
     while (!this.#isStopping) {
       this.#repair(id);

@@ -2,7 +2,16 @@
 
 import { afterEach, expect, it, vi } from "vitest";
 import { report } from "../../../control/cli/report.js";
+import { openPool } from "../../../control/daemon/worker-pool.js";
 import { createMemory } from "../../../control/memory.js";
+
+vi.mock("piscina", () => ({
+  Piscina: class {
+    constructor() {
+      throw Object.assign(new Error("EAGAIN"), { code: "ERR_WORKER_INIT_FAILED" });
+    }
+  },
+}));
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -28,4 +37,13 @@ it("has no file left to open", () => {
   expect(write.mock.calls).toEqual([
     ["vxlane: EMFILE: too many open files; raise the limit of open files (ulimit -n; systemd: LimitNOFILE)\n"],
   ]);
+});
+
+it("has no thread left to start", () => {
+  expect(() => openPool(3)).toThrow(
+    expect.objectContaining({
+      code: "ERR_LIMIT",
+      message: expect.stringMatching(/^cannot start 3 worker threads: EAGAIN: .*TasksMax.*fewer workers$/),
+    }),
+  );
 });
