@@ -5,9 +5,13 @@
 // trains leave (segments.ts: trainsLeave), segments are laid out one behind the other with their tunnel headers between them, and a
 // train is one output; else each is an output of its own. After a pause the segments that not all VTEPs have got are cut again.
 //
+// While some path is narrower than the networks (NETWORK_PLAIN_MTU), each copy is held against the way to its VTEP as a frame with one
+// destination is. Who cannot be reached so goes without, and it counts for him at once, as there is no output that settle would see.
+//
 // A host's super-frame is a little more than what one train takes, so of each a short train would be left over. Of super-frames of one
 // flow in a row, the next one's first train is cut as long as what is missing in that, and encapGather makes one of the two.
 
+import { countTooBig } from "./counters";
 import { Descriptor, dropInput, headerSlotEnd, outputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort, emitSegments, emitUnderlay, repeatSegment } from "./emit";
@@ -19,7 +23,14 @@ import { DESC_FLAG_SUPER, VERDICT_FLOOD, VERDICT_UNICAST } from "./layout/descri
 import { FDB_KIND_VTEP } from "./layout/fdb";
 import { FLOOD_ATTACHMENT_COUNT, FLOOD_IDS, FLOOD_VTEP_COUNT } from "./layout/lists";
 import { OUTPUTS_MAX } from "./layout/maxima";
-import { ATTACHMENT_FLAG_LIVE, ATTACHMENT_FLAGS, NETWORK_MTU, NETWORK_TUNNEL_HEADER } from "./layout/networks";
+import {
+  ATTACHMENT_FLAG_LIVE,
+  ATTACHMENT_FLAGS,
+  NETWORK_MTU,
+  NETWORK_PLAIN_MTU,
+  NETWORK_TUNNEL_HEADER,
+} from "./layout/networks";
+import { VTEP_FRAME_MAX } from "./layout/vteps";
 import { CONTEXT_FLOOD, CONTEXT_OPEN_TRAIN, CONTEXT_ROOM, CONTEXT_SEGMENT } from "./layout/worker";
 import { writeOuter } from "./outer";
 import { cutSegments, segmentLen, segmentLenOf, segmentSum, wireLen } from "./segment";
@@ -91,11 +102,60 @@ function floodCopies(worker: u32, index: u32, input: Descriptor, at: u32): u32 {
   // Nobody has a copy, so the buffer is free for the answer; a group address gets none.
   dropInput(input, Drop.EncapTooBig);
   if (outputs === OUTPUTS_MAX || macIsMulticast(loadMac(<usize>input.payloadPtr + ETH_DST))) return outputs;
-  return outputs + answerTooBig(worker, index, input, outputs, load<u32>(net, NETWORK_MTU));
+  return outputs + answerTooBig(worker, index, input, outputs, floodMtu(list, net, innerL3(input.inner)));
+}
+
+/** Bytes of the largest packet that reaches all VTEPs of a list. */
+function floodMtu(list: usize, net: usize, l3: u32): u32 {
+  let most = load<u32>(net, NETWORK_MTU) + l3;
+  const attachments = load<u32>(list, FLOOD_ATTACHMENT_COUNT);
+  const total = attachments + load<u32>(list, FLOOD_VTEP_COUNT);
+  for (let copy = attachments; copy < total; copy++) {
+    const record = vtepRecord(floodId(list, copy));
+    if (record !== 0) most = min(most, load<u32>(record, VTEP_FRAME_MAX));
+  }
+  return most - l3;
+}
+
+/** Bytes of what a flooded input becomes on the wire if some way may be too narrow for it, else 0. */
+function lenToCheck(input: Descriptor, net: usize): u32 {
+  const len = wireLen(input);
+  return len > load<u32>(net, NETWORK_PLAIN_MTU) + innerL3(input.inner) ? len : 0;
+}
+
+/** One VTEP of a flood cannot have `segments` frames. Only if no copy is sent, or fails, does the input end so. */
+function goesWithout(worker: u32, input: Descriptor, vtep: u32, segments: u32): void {
+  countTooBig(worker, vtep, segments);
+  if (input.drop === Drop.None) input.drop = <u8>Drop.EncapTooBig;
+}
+
+/** To VTEPs `from` to `to - 1` of the list, in runs between those whose way is too narrow. */
+function wholeCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u32, to: u32): u32 {
+  const list: usize = input.floodList;
+  const len = lenToCheck(input, networkPtr(input.network));
+  let outputs = at;
+  let copy = from;
+  while (copy < to) {
+    const end = len === 0 ? to : nextNarrow(list, copy, to, len);
+    outputs = copyRun(worker, index, input, outputs, copy, end);
+    if (outputs & COPIES_PAUSED || end === to) break;
+    goesWithout(worker, input, floodId(list, end), 1);
+    copy = end + 1;
+  }
+  return outputs;
+}
+
+/** The first VTEP from `from` on whose way is too narrow for `len` bytes, or `to`. */
+function nextNarrow(list: usize, from: u32, to: u32, len: u32): u32 {
+  for (let copy = from; copy < to; copy++) {
+    const record = vtepRecord(floodId(list, copy));
+    if (record !== 0 && len > load<u32>(record, VTEP_FRAME_MAX)) return copy;
+  }
+  return to;
 }
 
 /** One payload with many headers: to VTEPs `from` to `to - 1` of the list. */
-function wholeCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u32, to: u32): u32 {
+function copyRun(worker: u32, index: u32, input: Descriptor, at: u32, from: u32, to: u32): u32 {
   const list: usize = input.floodList;
   const frame: usize = input.payloadPtr;
   const ecn = innerEcn(frame, input.inner);
@@ -121,7 +181,9 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
   const frame: usize = input.payloadPtr;
   const ecn = innerEcn(frame, input.inner);
   const srcPort = outerSrcPortOf(flowHashOf(frame, input.inner));
-  const tunnelHeader = load<u64>(networkPtr(input.network), NETWORK_TUNNEL_HEADER);
+  const net = networkPtr(input.network);
+  const tunnelHeader = load<u64>(net, NETWORK_TUNNEL_HEADER);
+  const lenChecked = isFlood ? lenToCheck(input, net) : 0;
   const segments = <u32>input.segments;
   const perTrain = <u32>input.trainSegments;
   const len = segmentLen(input);
@@ -173,6 +235,10 @@ function cutCopies(worker: u32, index: u32, input: Descriptor, at: u32, from: u3
         const id = isFlood ? floodId(input.floodList, copy) : input.entry;
         const record: usize = isFlood ? vtepRecord(id) : input.floodList;
         if (record === 0) continue;
+        if (lenChecked > load<u32>(record, VTEP_FRAME_MAX)) {
+          goesWithout(worker, input, id, perOutput);
+          continue;
+        }
         const headerEnd = isFlood ? headerSlotEnd(worker, outputs) : made;
         const headerLen = writeOuter(headerEnd, record, tunnelHeader, firstLen, firstSum, ecn, srcPort);
         const trainSize = isTrain ? stride : 0;

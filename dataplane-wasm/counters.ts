@@ -4,10 +4,12 @@ import {
   NETWORK_COUNTERS,
   NETWORK_COUNTERS_SIZE,
   NETWORK_COUNTERS_WORKER,
+  VTEP_COUNTER_DROPS_ENCAP,
   VTEP_COUNTERS,
   VTEP_COUNTERS_SIZE,
   VTEP_COUNTERS_WORKER,
 } from "./layout/counters";
+import { CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, WORKER_SIZE, WORKERS } from "./layout/worker";
 
 /** The counters of a network; row 0 is for frames whose network is unknown. */
 export function networkRow(worker: u32, network: u32): usize {
@@ -20,4 +22,14 @@ export function vtepRow(worker: u32, vtep: u32): usize {
 
 export function addCounter(counter: usize, value: u64): void {
   store<u64>(counter, load<u64>(counter) + value);
+}
+
+/** False for a trace. */
+export function counts(worker: u32): bool {
+  return !(load<u32>(WORKERS + <usize>worker * WORKER_SIZE, CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN);
+}
+
+/** Frames that the way to a VTEP is too narrow for. */
+export function countTooBig(worker: u32, vtep: u32, segments: u32): void {
+  if (counts(worker)) addCounter(vtepRow(worker, vtep) + VTEP_COUNTER_DROPS_ENCAP, segments);
 }

@@ -7,6 +7,7 @@
 import { batchBegins, batchList, batchPause, batchTouch, batchTouches } from "./batch";
 import { completeChecksum } from "./checksums";
 import { COPIES_OUTPUTS, COPIES_PAUSED, makeCopies } from "./copies";
+import { countTooBig } from "./counters";
 import { Descriptor, dropInput, inputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import { emitPort, emitUnderlay } from "./emit";
@@ -51,7 +52,7 @@ import { VTEP_FRAME_MAX } from "./layout/vteps";
 import { CONTEXT_FLOOD, CONTEXT_NEXT, CONTEXT_OPEN_TRAIN, CONTEXT_ROOM } from "./layout/worker";
 import { wantsChecksum, writeOuter } from "./outer";
 import { wireLen } from "./segment";
-import { isSuper, noteSegments, superProtocol, superSize } from "./segments";
+import { isSuper, noteSegments, segmentsOf, superProtocol, superSize } from "./segments";
 import { attachmentPtr, networkPtr } from "./tables/records";
 import { addressIsIpv4, vtepRecord } from "./tables/vtep";
 import { sendTunnel, tunnelTakes } from "./tunnel";
@@ -223,9 +224,9 @@ function sendUnicast(
   return outputs + 1;
 }
 
-/** Bytes of the largest frame like this input that the network and the way to the VTEP take. */
-function frameMax(input: Descriptor, record: usize, net: usize): u32 {
-  return min<u32>(load<u32>(net, NETWORK_MTU) + innerL3(input.inner), load<u32>(record, VTEP_FRAME_MAX));
+/** Bytes of the largest frame like this input that the network takes. */
+function networkMax(input: Descriptor, net: usize): u32 {
+  return load<u32>(net, NETWORK_MTU) + innerL3(input.inner);
 }
 
 /**
@@ -241,9 +242,11 @@ function sendSuper(
   record: usize,
   net: usize,
 ): u32 {
-  const lenMax = frameMax(input, record, net);
+  const lenMax = min<u32>(networkMax(input, net), load<u32>(record, VTEP_FRAME_MAX));
   if (wireLen(input) > lenMax) {
     dropInput(input, Drop.EncapTooBig);
+    // What the network's MTU refuses is not the way's matter.
+    if (wireLen(input) <= networkMax(input, net)) countTooBig(worker, vtep, segmentsOf(input));
     return outputs + answerTooBig(worker, index, input, outputs, lenMax - innerL3(input.inner));
   }
   if (tunnelTakes(input, record)) {

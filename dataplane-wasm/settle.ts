@@ -5,7 +5,7 @@
 //
 // Sums are kept in locals over a run of inputs of one network and added to the worker's row once a run.
 
-import { addCounter, networkRow, vtepRow } from "./counters";
+import { addCounter, counts, networkRow, vtepRow } from "./counters";
 import { Descriptor, inputAt, outputAt, workerContext } from "./descriptor";
 import { Drop } from "./drop";
 import {
@@ -39,7 +39,7 @@ import {
   VERDICT_FLOOD,
 } from "./layout/descriptor";
 import { FDB_KIND_VTEP } from "./layout/fdb";
-import { CONTEXT_COUNT, CONTEXT_FLAG_DRY_RUN, CONTEXT_FLAGS, CONTEXT_PENDING, DESC_SIZE } from "./layout/worker";
+import { CONTEXT_COUNT, CONTEXT_PENDING, DESC_SIZE } from "./layout/worker";
 import { segmentBytes, segmentsOf } from "./segments";
 import { VXLAN_LEN } from "./wire/vxlan";
 
@@ -70,10 +70,6 @@ export function decapSettle(worker: u32, outputs: u32): void {
     else input.drop = <u8>decapFailure(output.drop);
   }
   if (load<u32>(workerContext(worker), CONTEXT_PENDING) === 0) decapCount(worker);
-}
-
-function counts(worker: u32): bool {
-  return !(load<u32>(workerContext(worker), CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN);
 }
 
 function encapFailed(input: Descriptor, output: Descriptor, underlay: bool): void {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "batch.h"
+#include "decap.h"
 #include "flow.h"
 #include "gather.h"
 #include "outer.h"
@@ -25,7 +26,30 @@ static inline u32 copies_done(u32 worker, u32 outputs) {
 
 static inline u32 flood_id(const u8 *list, u32 n) { return ld32(list + FLOOD_IDS + (n << 2)); }
 
-static inline u32 whole_copies(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 from, u32 to) {
+static inline u32 len_to_check(const struct descriptor *input, const u8 *net) {
+  u32 len = wire_len(input);
+  return len > ld32(net + NETWORK_PLAIN_MTU) + inner_l3(input->inner) ? len : 0;
+}
+
+static COLD void count_too_big(u32 worker, u32 vtep, u32 segments) {
+  if (!(ld32(context_of(worker) + CONTEXT_FLAGS) & CONTEXT_FLAG_DRY_RUN))
+    add_counter(vtep_row(worker, vtep) + VTEP_COUNTER_DROPS_ENCAP, segments);
+}
+
+static COLD void goes_without(u32 worker, struct descriptor *input, u32 vtep, u32 segments) {
+  count_too_big(worker, vtep, segments);
+  if (input->drop == 0) input->drop = EncapTooBig;
+}
+
+static COLD u32 next_narrow(const u8 *list, u32 from, u32 to, u32 len) {
+  for (u32 copy = from; copy < to; copy++) {
+    const u8 *record = vtep_record(flood_id(list, copy));
+    if (record && len > ld32(record + VTEP_FRAME_MAX)) return copy;
+  }
+  return to;
+}
+
+static inline u32 copy_run(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 from, u32 to) {
   const u8 *list = at(input->flood_list), *frame = at(input->payload_ptr);
   u32 ecn = inner_ecn(frame, input->inner);
   u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
@@ -38,6 +62,20 @@ static inline u32 whole_copies(u32 worker, u32 index, struct descriptor *input, 
     u8 *end = header_slot_end(worker, outputs);
     u32 header_len = write_outer(end, record, tunnel_header, input->payload_len, input->payload_sum, ecn, src_port);
     emit_underlay(worker, outputs++, index, id, end, header_len, src_port);
+  }
+  return outputs;
+}
+
+static inline u32 whole_copies(u32 worker, u32 index, struct descriptor *input, u32 outputs, u32 from, u32 to) {
+  const u8 *list = at(input->flood_list);
+  u32 len = len_to_check(input, network_at(input->network));
+  u32 copy = from;
+  while (copy < to) {
+    u32 end = len == 0 ? to : next_narrow(list, copy, to, len);
+    outputs = copy_run(worker, index, input, outputs, copy, end);
+    if (outputs & COPIES_PAUSED || end == to) break;
+    goes_without(worker, input, flood_id(list, end), 1);
+    copy = end + 1;
   }
   return outputs;
 }
@@ -59,7 +97,9 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
   const u8 *frame = at(input->payload_ptr);
   u32 ecn = inner_ecn(frame, input->inner);
   u32 src_port = outer_src_port_of(flow_hash_of(frame, input->inner));
-  u64 tunnel_header = ld64(network_at(input->network) + NETWORK_TUNNEL_HEADER);
+  const u8 *net = network_at(input->network);
+  u64 tunnel_header = ld64(net + NETWORK_TUNNEL_HEADER);
+  u32 len_checked = is_flood ? len_to_check(input, net) : 0;
   u32 segments = input->segments, per_train = input->train_segments;
   u32 len = segment_len(input), last_len = segment_len_of(input, segments - 1);
   u64 sum = segment_sum(input, len), last_sum = segment_sum(input, last_len);
@@ -100,6 +140,10 @@ static u32 cut_copies(u32 worker, u32 index, struct descriptor *input, u32 outpu
         u32 id = is_flood ? flood_id(at(input->flood_list), copy) : input->entry;
         const u8 *record = is_flood ? vtep_record(id) : at(input->flood_list);
         if (!record) continue;
+        if (UNLIKELY(len_checked > ld32(record + VTEP_FRAME_MAX))) {
+          goes_without(worker, input, id, per_output);
+          continue;
+        }
         u8 *header_end = is_flood ? header_slot_end(worker, outputs) : made;
         u32 header_len = write_outer(header_end, record, tunnel_header, first_len, is_last ? last_sum : sum, ecn, src_port);
         emit_segments(worker, outputs++, index, id, header_end, header_len, src_port, payload, payload_len,

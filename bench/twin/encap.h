@@ -35,17 +35,21 @@ static COLD void encap_begin_flood(struct descriptor *input, const u8 *net) {
     input->payload_sum = sum_bytes(at(input->payload_ptr), input->payload_len, 0);
 }
 
+static inline u32 encap_network_max(const struct descriptor *input, const u8 *net) {
+  return ld32(net + NETWORK_MTU) + inner_l3(input->inner);
+}
+
 static inline u32 encap_frame_max(const struct descriptor *input, const u8 *record, const u8 *net) {
-  u32 network = ld32(net + NETWORK_MTU) + inner_l3(input->inner), path = ld32(record + VTEP_FRAME_MAX);
-  return network < path ? network : path;
+  return least(encap_network_max(input, net), ld32(record + VTEP_FRAME_MAX));
 }
 
 #define AS_IT_CAME 0xffffffffu
 
 /* The tap underlay's way, whole (dataplane-wasm/tunnel.ts), has no twin. */
-static COLD u32 encap_super(struct descriptor *input, u32 outputs, const u8 *record, const u8 *net) {
+static COLD u32 encap_super(u32 worker, struct descriptor *input, u32 outputs, u32 vtep, const u8 *record, const u8 *net) {
   if (wire_len(input) > encap_frame_max(input, record, net)) {
     drop_input(input, EncapTooBig);
+    if (wire_len(input) <= encap_network_max(input, net)) count_too_big(worker, vtep, segments_of(input));
     return outputs;
   }
   if (!(input->flags & DESC_FLAG_SUPER)) return AS_IT_CAME;
@@ -58,11 +62,11 @@ static inline u32 encap_unicast(u32 worker, u32 index, struct descriptor *input,
   u8 *frame = at(input->payload_ptr);
   u32 len = input->payload_len;
   if (UNLIKELY(len > ld32(net + NETWORK_PLAIN_MTU) + inner_l3(input->inner))) {
-    u32 made = encap_super(input, outputs, record, net);
+    u32 made = encap_super(worker, input, outputs, vtep, record, net);
     if (made != AS_IT_CAME) return made;
   }
   if ((u32)input->virtio[0] & VIRTIO_FLAG_NEEDS_CSUM) {
-    if (UNLIKELY(input->flags & DESC_FLAG_SUPER)) return encap_super(input, outputs, record, net);
+    if (UNLIKELY(input->flags & DESC_FLAG_SUPER)) return encap_super(worker, input, outputs, vtep, record, net);
     complete_checksum(input);
   }
   input->verdict = VERDICT_UNICAST;

@@ -3,6 +3,7 @@
 
 import { expect, test } from "vitest";
 import { Agent } from "../../control/demo/lab/agent-client.js";
+import type { VtepReading } from "../../control/metrics/readings.js";
 import { type PartialConfig, type VxlaneRunning, vxlane } from "../support/daemon.js";
 import { sumOf } from "../support/metrics.js";
 import { createLab, type End, type Host, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
@@ -22,7 +23,7 @@ const drivers: [string, PartialConfig][] = [
 ];
 
 /** Two hosts and a router between them, whose link to the far one is narrow. */
-async function narrowPath(): Promise<{ a: Host; far: Host }> {
+async function narrowPath(): Promise<{ a: Host; router: Host; far: Host }> {
   const lab = await createLab();
   const [a, router] = await twoHosts(lab);
   const ns = await lab.host("far");
@@ -36,7 +37,7 @@ async function narrowPath(): Promise<{ a: Host; far: Host }> {
   await router.ns.run("sysctl", ["-qw", "net.ipv4.ip_forward=1"]);
   await a.ns.ip(`route add ${FAR}/32 via ${router.address}`);
   const far: Host = { ns, agent: await Agent.start(ns), address: FAR, lab };
-  return { a, far };
+  return { a, router, far };
 }
 
 /** vxlane at one end, the kernel at the other. */
@@ -82,4 +83,21 @@ test.each(drivers)("streams adapt to an interface that is narrow now, over %s", 
   };
   // What a TAP sends into an interface passes until the daemon has seen the change.
   await expect.poll(routes).toContain(`mtu ${PATH_MTU - 50}`);
+});
+
+test.each(drivers)("a broadcast goes to those whose path takes it, over %s", async (_driver, config) => {
+  const { a, router, far } = await narrowPath();
+  const ours = await vxlane(a, { vni: VNI, remotes: [FAR, router.address], overlay: one, config });
+  const kernel = await kernelVxlan(far, { vni: VNI, remotes: [a.address], overlay: two });
+  const near = await kernelVxlan(router, { vni: VNI, remotes: [a.address], overlay: overlayAddress(3) });
+  for (const end of [kernel, near]) await reachable(ours, end);
+  // By the end of it the path is known.
+  await tcpOneWay(ours, kernel, 4, BYTES);
+  const dropped = async () => {
+    const vteps = await ours.daemon.get<VtepReading[]>("/v1/vteps");
+    return [FAR, router.address].map((text) => vteps.find(({ address }) => address === text)?.encap.dropped ?? 0);
+  };
+  const [before, beforeNear] = await dropped();
+  await a.ns.run("ping", ["-b", "-c", "3", "-i", "0.2", "-W", "1", "-s", "1400", "192.168.0.255"]).catch(() => {});
+  await expect.poll(dropped).toEqual([before + 3, beforeNear]);
 });

@@ -46,6 +46,8 @@ export interface EncapOutcome {
   readonly outputs: readonly Output[];
   readonly flooded: boolean;
   readonly drop?: Reason<"Encap">;
+  /** VTEPs whose way is too narrow for it, and nothing else. */
+  readonly narrow?: readonly number[];
 }
 
 /* Limits of a train: as many datagrams and bytes as one call takes. */
@@ -92,11 +94,17 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
       ),
     );
   const fits = l3Length(pieces[0]) <= network.mtu;
-  const tooBig = (mtu = network.mtu): EncapOutcome => {
-    const answer = tooBigAnswer(frame, mtu);
-    if (answer === undefined || !model.mayAnswer()) return dropped("TooBig");
+  const pathMtu = (target: number) =>
+    (model.vtep(target).frameMax ?? Infinity) - (pieces[0].length - l3Length(pieces[0]));
+  const narrowOf = (targets: readonly number[]) =>
+    fits ? targets.filter((target) => l3Length(pieces[0]) > pathMtu(target)) : [];
+  /** For want of a way to any of these. */
+  const tooBig = (targets: readonly number[]): EncapOutcome => {
+    const outcome = { ...dropped("TooBig"), narrow: narrowOf(targets) };
+    const answer = tooBigAnswer(frame, Math.min(network.mtu, ...targets.map(pathMtu)));
+    if (answer === undefined || !model.mayAnswer()) return outcome;
     const back = { ...toPort(attachment.id), payload: answer, virtio: PLAIN };
-    return { ...dropped("TooBig"), outputs: [back] };
+    return { ...outcome, outputs: [back] };
   };
 
   const group = (frame[0] & 1) === 1;
@@ -107,17 +115,18 @@ export function encapFrame(model: Model, origin: number, input: EncapInput): Enc
     return { network: network.id, outputs: [toPort(entry.id)], flooded: false };
   }
   if (entry?.kind === "vtep") {
-    const pathMtu = (model.vtep(entry.id).frameMax ?? Infinity) - (pieces[0].length - l3Length(pieces[0]));
-    if (!fits || l3Length(pieces[0]) > pathMtu) return tooBig(Math.min(network.mtu, pathMtu));
+    if (!fits || l3Length(pieces[0]) > pathMtu(entry.id)) return tooBig([entry.id]);
     return { network: network.id, outputs: toVteps([entry.id]), flooded: false };
   }
 
   const ports = network.flood.attachments.filter((id) => id !== attachment.id);
   const vteps = network.flood.vteps;
   if (ports.length + vteps.length === 0) return dropped("FloodNone");
-  const outputs = [...ports.map(toPort), ...(fits ? toVteps(vteps) : [])];
-  if (outputs.length === 0) return tooBig();
-  return { network: network.id, outputs, flooded: true };
+  const narrow = narrowOf(vteps);
+  const reached = fits ? vteps.filter((target) => !narrow.includes(target)) : [];
+  const outputs = [...ports.map(toPort), ...toVteps(reached)];
+  if (outputs.length === 0) return tooBig(vteps);
+  return { network: network.id, outputs, flooded: true, narrow };
 }
 
 /** Neither zero nor a group address. */

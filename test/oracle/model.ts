@@ -38,6 +38,7 @@ export class Model {
       const { network } = outcome;
       const weight = encapWeight(input.frame, input.virtio ?? PLAIN);
       this.counters.network(network, "receivedEncap", weight.frames);
+      for (const vtep of outcome.narrow ?? []) this.countVtep(vtep, "Encap", false, weight);
       const results = outcome.outputs.map((output) => {
         const result = send(output);
         if (output.kind === "vtep") {
