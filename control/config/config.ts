@@ -15,8 +15,9 @@ import { readYaml } from "./yaml.js";
 
 export type { Config, FloodConfig, NetworkConfig, PortConfig, StaticEntry } from "./types.js";
 
-/* Our choice. */
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
+/* Our choice: enough for all the networks that there can be. Reading takes a second or two, and 100 MB of memory, for each MB. */
+const FILE_MB_MAX = 16;
+const MB = 1_000_000;
 
 export interface ReadConfig {
   readonly config: Config;
@@ -81,7 +82,11 @@ function readText(path: string): string {
     throw new ConfigError([{ code, path: "", message, file: path }]);
   };
   try {
-    if (statSync(path).size > FILE_BYTES_MAX) fail(`is larger than ${FILE_BYTES_MAX} bytes`);
+    const size = statSync(path).size;
+    if (size > FILE_MB_MAX * MB) {
+      const remedy = "many static entries come faster over the API (PUT /v1/networks/VNI/fdb)";
+      fail(`has ${Math.ceil((size / MB) * 10) / 10} MB; at most ${FILE_MB_MAX} MB: ${remedy}`);
+    }
     return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     if (error instanceof ConfigError) throw error;

@@ -1,7 +1,7 @@
 // Right configs: the issue's own, what the defaults are, how spellings become one, and that any valid config
 // survives being written down and read again.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -216,6 +216,14 @@ describe("a file", () => {
     for (const wrong of [path, directory, join(directory, "none.yaml"), "a\0b"]) {
       expect(codeOf(wrong)).toEqual(["ERR_CONFIG_FILE", 2, wrong]);
     }
+  });
+
+  test("that would take long to read is refused at once, with its size, the limit, and what to do", () => {
+    const path = join(directory, "large.yaml");
+    writeFileSync(path, "");
+    truncateSync(path, 16_000_001);
+    expect(codeOf(path)).toEqual(["ERR_CONFIG_FILE", 2, path]);
+    expect(() => loadConfig(path)).toThrow(/large\.yaml: has 16\.1 MB; at most 16 MB: .* over the API/);
   });
 });
 
