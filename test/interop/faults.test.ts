@@ -25,6 +25,8 @@ const VNI = 100;
 const [one, two, three] = [overlayAddress(1), overlayAddress(2), overlayAddress(3)];
 /** The daemon looks four times a second, so at the fourth look a second is not over. */
 const LOOKS_A_SECOND = 4;
+/** An echo that a worker has while it hangs does not come. */
+const LOST_MS = 500;
 
 interface Status {
   problems: Problem[];
@@ -110,8 +112,8 @@ test.each([
   const workers = async () => (await daemon.get<Status>("/v1/status")).workers;
   daemon.strike();
   let isOver = false;
-  // Several flows: those of the other worker go on.
-  const flows = Promise.all([1, 2, 3, 4].map(() => pingUntil(kernel, ours, () => isOver)));
+  // Several flows: those of the other worker go on, and an echo that the hanging one has is lost.
+  const flows = Promise.all([1, 2, 3, 4].map(() => pingUntil(kernel, ours, () => isOver, LOST_MS)));
   const restarts = async () => sumOf(await daemon.metrics(), "vxlane_worker_restarts_total");
   await expect.poll(restarts).toBe(1);
   isOver = true;

@@ -31,11 +31,16 @@ export async function unreachable(from: End, to: End): Promise<void> {
   expect(times).toEqual([null, null, null]);
 }
 
-/** One echo after the other until `isOver`; how many were sent and how many of them lost. */
-export async function pingUntil(from: End, to: End, isOver: () => boolean): Promise<{ sent: number; lost: number }> {
+/** One echo after the other until `isOver`; how many were sent and how many of them lost. @param timeoutMs of one that is lost */
+export async function pingUntil(
+  from: End,
+  to: End,
+  isOver: () => boolean,
+  timeoutMs = ECHO_MS,
+): Promise<{ sent: number; lost: number }> {
   let [sent, lost] = [0, 0];
   while (!isOver()) {
-    const [time] = await from.host.agent.call("ping", { address: to.overlay.ipv4, timeoutMs: ECHO_MS });
+    const [time] = await from.host.agent.call("ping", { address: to.overlay.ipv4, timeoutMs });
     sent++;
     if (time === null) lost++;
     await sleep(5);

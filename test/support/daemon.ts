@@ -114,7 +114,9 @@ export class Daemon {
   /** The JSON answer to a GET. @throws unless it is 200 */
   async get<T>(path: string): Promise<T> {
     return new Promise((resolve, reject) => {
-      const call = request({ socketPath: this.socket, path, timeout: ANSWER_MS }, (response) => {
+      // No agent: a connection that is kept would be one of its descriptors.
+      const options = { socketPath: this.socket, path, timeout: ANSWER_MS, agent: false };
+      const call = request(options, (response) => {
         let body = "";
         response.setEncoding("utf8").on("data", (text: string) => {
           body += text;

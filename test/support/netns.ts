@@ -111,15 +111,16 @@ export async function hostsOnSwitch(
 ): Promise<Host[]> {
   const middle = await lab.host("switch");
   await middle.ip(`link add br0 mtu ${mtu} type bridge mcast_snooping 0`, "link set br0 up");
-  const hosts: Host[] = [];
-  for (let index = 1; index <= count; index++) {
-    const made = await host(lab, String.fromCharCode(96 + index), underlayAddress(index, family));
-    const end = { host: made.ns, name: UNDERLAY, addresses: [withPrefix(made.address)] };
-    await lab.link({ host: middle, name: `port${index}` }, end, mtu);
-    await middle.ip(`link set port${index} master br0`);
-    hosts.push(made);
-  }
-  return hosts;
+  const indices = Array.from({ length: count }, (_, i) => i + 1);
+  return Promise.all(
+    indices.map(async (index) => {
+      const made = await host(lab, String.fromCharCode(96 + index), underlayAddress(index, family));
+      const end = { host: made.ns, name: UNDERLAY, addresses: [withPrefix(made.address)] };
+      await lab.link({ host: middle, name: `port${index}` }, end, mtu);
+      await middle.ip(`link set port${index} master br0`);
+      return made;
+    }),
+  );
 }
 
 export interface OverlayAddress {

@@ -9,9 +9,9 @@ import { ping } from "./ping.js";
 import { tcpListen, tcpSend, tcpTransfer } from "./tcp.js";
 import { sendDatagrams, udpListen, udpSend, udpTaken } from "./udp.js";
 
-/** The body of an HTTP answer of 200. */
+/** The body of an HTTP answer of 200. No connection stays open behind it. */
 async function httpGet(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+  const response = await fetch(url, { headers: { connection: "close" }, signal: AbortSignal.timeout(5000) });
   if (!response.ok) throw new Error(`${url} answers ${response.status}`);
   return response.text();
 }
