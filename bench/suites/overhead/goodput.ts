@@ -126,6 +126,7 @@ async function build(run: Run, tests: readonly Test[], contenders: readonly stri
       run.checkpoint();
       try {
         paths.push(await openPath(run, hosts, contender, underlay));
+        run.progress(`${contender} over ${underlay}: up`);
       } catch (error) {
         run.checkpoint();
         const reason = message(error);
