@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { chartsOf } from "../../bench/report/figure-data.js";
 import { readReport } from "../../bench/report/read.js";
 import type { Report, Row } from "../../bench/report/schema.js";
@@ -31,6 +31,31 @@ function folderOf(test: string): string {
   const folder = mkdtempSync(join(tmpdir(), `vxlane-test-${test}-`));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** What a quick run of the shortest suite writes: for tests that want a report, and measure nothing. */
+interface Written {
+  readonly json: string;
+  readonly html: string;
+  readonly markdown: string;
+}
+
+let written: Promise<Written> | undefined;
+const sharedFolder = mkdtempSync(join(tmpdir(), "vxlane-test-bench-shared-"));
+afterAll(() => rmSync(sharedFolder, { recursive: true, force: true }));
+
+/** The same files for all who ask, in a folder that nobody else writes to. */
+function aReport(): Promise<Written> {
+  written ??= writeReport();
+  return written;
+}
+
+async function writeReport(): Promise<Written> {
+  const of = (ending: string): string => join(sharedFolder, `report.${ending}`);
+  const [json, html, markdown] = [of("json"), of("html"), of("md")] as const;
+  const { process } = bench("ecmp", "--quick", "--json", json, "--html", html, "--markdown", markdown);
+  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
+  return { json, html, markdown };
 }
 
 function bench(...args: string[]): Bench {
@@ -110,10 +135,8 @@ describe("quick", () => {
 });
 
 test("a figure is repeated by the command that its row names", { timeout: QUICK_TIMEOUT_MS }, async () => {
-  const json = join(folderOf("bench"), "report.json");
-  const first = bench("ecmp", "--quick", "--json", json);
-  expect(await first.process.exited, first.process.stderr).toEqual({ code: 0, signal: null });
-  const measure = readReport(json).suites[0]?.measures.at(-1);
+  const measure = readReport((await aReport()).json).suites[0]?.measures.at(-1);
+  const json = join(folderOf("bench"), "again.json");
   const words = measure?.command.split(" ").slice(2) ?? [];
   const again = bench(...words, "--json", json);
   expect(await again.process.exited, again.process.stderr).toEqual({ code: 0, signal: null });
@@ -122,9 +145,7 @@ test("a figure is repeated by the command that its row names", { timeout: QUICK_
 });
 
 test("in the dark, printed, and on a small screen", { timeout: QUICK_TIMEOUT_MS }, async () => {
-  const html = join(folderOf("bench"), "report.html");
-  const { process } = bench("ecmp", "--quick", "--html", html);
-  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
+  const { html } = await aReport();
   const [light, dark, small] = [await look(html), await look(html, { dark: true }), await look(html, { width: 500 })];
   expect([brightness(light.background), brightness(dark.background)]).toEqual([255, expect.toSatisfy(isDark)]);
   expect(brightness(light.ink)).toBeLessThan(64);
@@ -225,9 +246,7 @@ test.each([
 test("compare, as a shell sees it", async () => {
   const folder = folderOf("bench");
   const [before, after, broken] = ["before", "after", "broken"].map((name) => join(folder, `${name}.json`));
-  const { process } = bench("ecmp", "--quick", "--json", before ?? "");
-  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
-  const report = readReport(before ?? "");
+  const report = readReport((await aReport()).json);
   const half = (value: number): number => value / 2;
   const worse = report.suites.map((suite) => ({
     ...suite,
@@ -263,10 +282,9 @@ test("compare, as a shell sees it", async () => {
 });
 
 test("reports again: the same page from the JSON as from the run", { timeout: QUICK_TIMEOUT_MS }, async () => {
-  const [json, page, again] = ["a.json", "a.md", "b.md"].map((name) => join(folderOf("bench"), name)) as string[];
-  const { process } = bench("ecmp", "--quick", "--json", json ?? "", "--markdown", page ?? "");
-  expect(await process.exited, process.stderr).toEqual({ code: 0, signal: null });
-  const report = await tryRun("node", [MAIN, "bench", "report", json ?? "", "--markdown", again ?? ""]);
+  const { json, markdown } = await aReport();
+  const again = join(folderOf("bench"), "again.md");
+  const report = await tryRun("node", [MAIN, "bench", "report", json, "--markdown", again]);
   expect(report).toMatchObject({ code: 0, stdout: "" });
-  expect(readFileSync(again ?? "", "utf8")).toBe(readFileSync(page ?? "", "utf8"));
+  expect(readFileSync(again, "utf8")).toBe(readFileSync(markdown, "utf8"));
 });
