@@ -23,7 +23,8 @@ function parse(file: string, text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw usage(`${file} is not JSON: ${(error as Error).message}`);
+    const where = (error as Error).message.replaceAll(/\s+/g, " "); // it shows lines of the file
+    throw usage(`${file} is not JSON, as a report made with --json is: ${where}`);
   }
 }
 

@@ -128,7 +128,11 @@ test.each([
     /--peers kernle fits no contender; did you mean kernel\?/,
   ],
   ["a figure misspelt", ["bench", "--only", "tcp-1-oot"], /--only tcp-1-oot fits no measure; did you mean tcp-1-out\?/],
-  ["a report that is none", ["bench", "report", "/proc/version"], /\/proc\/version is not JSON/],
+  [
+    "a report that is none",
+    ["bench", "report", "/proc/sys/kernel/ostype"],
+    /^vxlane: \/proc\/sys\/kernel\/ostype is not JSON, as a report made with --json is: [^\n]+\n$/,
+  ],
   ["a page without a name", ["bench", "report", "a", "--markdown", ""], /--markdown: the name of a file is missing/],
   ["no report", ["bench", "report"], /missing required argument 'file'\n\(add --help/],
   ["one report", ["bench", "compare", "a.json"], /missing required argument 'after'/],
