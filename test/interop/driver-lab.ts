@@ -1,11 +1,15 @@
-// What the driver tests share: waiting for frames, and what is open in this process. The devices and sockets live in a
+// What the driver tests share: an underlay, waiting for frames, and what is open in this process. The devices and sockets live in a
 // lab's namespaces, the drivers run here.
 
 import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onTestFinished } from "vitest";
+import { openUnderlay, type Underlay, type UnderlayOptions } from "../../control/linux/index.js";
 import type { SharedMemory } from "../../control/memory.js";
 import type { Host } from "../support/netns.js";
 import { readInput } from "../unit/drivers/support.js";
+
+export const PORT = 4789;
 
 /* Our choices. */
 const PATIENCE_MS = 20_000;
@@ -13,6 +17,14 @@ const QUIET_MS = 150;
 const MORE_MS = 20;
 
 export const namespaceFile = ({ ns }: Host) => `/run/netns/${ns.name}`;
+
+/** An underlay of `host` with one worker, closed with the test. */
+export function underlayOf(host: Host, options: Partial<UnderlayOptions> = {}): Underlay {
+  const netns = namespaceFile(host);
+  const underlay = openUnderlay({ local: host.address, port: PORT, workers: 1, netns, ...options });
+  onTestFinished(() => underlay.close());
+  return underlay;
+}
 
 export type Input = ReturnType<typeof readInput>;
 

@@ -1,35 +1,21 @@
 // The udp driver with real sockets between two hosts: what arrives beside a datagram, what the kernel makes of an outer
 // header, and what it says when it cannot send.
 
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parseAddress } from "../../control/address.js";
 import { UdpUnderlay } from "../../control/drivers/udp.js";
-import { openUnderlay, type Underlay, type UnderlayOptions } from "../../control/linux/index.js";
+import type { Underlay } from "../../control/linux/index.js";
 import { createMemory } from "../../control/memory.js";
 import { DESC_FLAG_FRAGMENT, SEND_ERROR, SEND_FULL, SEND_OK, SEND_TOO_BIG } from "../../dataplane-wasm/layout.js";
 import { concat, filler, hex } from "../support/bytes.js";
 import { decode } from "../support/decode.js";
 import { ethernet, ipv4, ipv6, udp } from "../support/frames.js";
-import { createLab, type Host, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
 import { drops, writeOutput } from "../unit/drivers/support.js";
-import { caughtFrames, namespaceFile, receiveAll, receiveInputs } from "./driver-lab.js";
+import { caughtFrames, PORT, receiveAll, receiveInputs, underlayOf } from "./driver-lab.js";
 
-const PORT = 4789;
 const MAC = "02:00:00:00:00:01";
 const memory = createMemory();
-
-/** An underlay of `host`, closed with the test. */
-function underlayOf(host: Host, options: Partial<UnderlayOptions> = {}): Underlay {
-  const underlay = openUnderlay({
-    local: host.address,
-    port: PORT,
-    workers: 1,
-    netns: namespaceFile(host),
-    ...options,
-  });
-  onTestFinished(() => underlay.close());
-  return underlay;
-}
 
 function driverOf(underlay: Underlay, worker = 0): UdpUnderlay {
   return new UdpUnderlay(

@@ -4,32 +4,9 @@
 import { readlinkSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { formatAddress, parseAddress } from "../../control/address.js";
-import {
-  inNamespace,
-  LinkEvents,
-  listInterfaces,
-  lookUpRoute,
-  openUnderlay,
-  type Underlay,
-  type UnderlayOptions,
-} from "../../control/linux/index.js";
-import { createLab, type Host, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
-import { namespaceFile, openDescriptors } from "./driver-lab.js";
-
-const PORT = 4789;
-
-/** An underlay of `host`, closed with the test. */
-function underlayOf(host: Host, options: Partial<UnderlayOptions> = {}): Underlay {
-  const underlay = openUnderlay({
-    local: host.address,
-    port: PORT,
-    workers: 1,
-    netns: namespaceFile(host),
-    ...options,
-  });
-  onTestFinished(() => underlay.close());
-  return underlay;
-}
+import { inNamespace, LinkEvents, listInterfaces, lookUpRoute } from "../../control/linux/index.js";
+import { createLab, kernelVxlan, overlayAddress, twoHosts, UNDERLAY } from "../support/netns.js";
+import { namespaceFile, openDescriptors, PORT, underlayOf } from "./driver-lab.js";
 
 describe("namespaces", () => {
   test("are left again, whatever happens inside", async () => {
