@@ -88,12 +88,6 @@ export function alu(operation: Operation, to: Register, operand: Operand): Line 
   return line({ opcode: CLASS_ALU64 | OPERATIONS[operation] | source, to, ...rest });
 }
 
-/** The same in 32 bits; the upper half becomes zero. */
-export function alu32(operation: Operation, to: Register, operand: Operand): Line {
-  const { source, ...rest } = operandOf(operand);
-  return line({ opcode: CLASS_ALU | OPERATIONS[operation] | source, to, ...rest });
-}
-
 export const move = (to: Register, operand: Operand): Line => alu("mov", to, operand);
 export const add = (to: Register, operand: Operand): Line => alu("add", to, operand);
 
