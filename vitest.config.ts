@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 const poll = { timeout: 30_000, interval: 20 };
 const patient = { testTimeout: 120_000, hookTimeout: 60_000, expect: { poll } };
 
-// unit: needs no rights, files in parallel. interop: real peers in network namespaces, as root, after the unit tests and two files at a
-// time: each test has namespaces of its own and waits for most of its life. bench: takes the whole machine, so it comes last and alone.
+// unit: needs no rights, files in parallel. interop: real peers in network namespaces, as root, after the unit tests and three files at a
+// time, on two cores too: each test has namespaces of its own and waits for a good part of its life. bench: takes the whole machine, so it comes last and alone.
 export default defineConfig({
   test: {
     reporters: ["default", "./test/support/summary.ts"],
@@ -18,7 +18,7 @@ export default defineConfig({
           name: "interop",
           // Not `exclude`: the command line's has no effect where there is one.
           include: ["test/interop/!(bench).test.ts"],
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 1 },
         },
       },
