@@ -39,7 +39,7 @@ export async function drawChart(chart: Chart, colourOf: (contender: string) => n
 }
 
 /** Of the lines' points, by the index of the contender's colour. */
-export function symbolOf(index: number): string {
+function symbolOf(index: number): string {
   return SYMBOLS[index % SYMBOLS.length] ?? "circle";
 }
 

@@ -18,7 +18,7 @@ export interface Stack {
   readonly picture: readonly string[];
 }
 
-export function isStacked({ plot }: MeasureReport): boolean {
+function isStacked({ plot }: MeasureReport): boolean {
   return plot?.stacked ?? false;
 }
 

@@ -32,7 +32,7 @@ export function openApiRoutes(routes: readonly Route[]): Route[] {
   return [self];
 }
 
-export function makeDocument(routes: readonly Route[]): object {
+function makeDocument(routes: readonly Route[]): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const each of routes) {
     paths[each.path] = { ...paths[each.path], [each.method.toLowerCase()]: operation(each) };

@@ -24,7 +24,7 @@ export interface Problem {
   readonly problems?: readonly ConfigProblem[];
 }
 
-export function problemOf(status: number, code: ErrorCode, detail: string): Problem {
+function problemOf(status: number, code: ErrorCode, detail: string): Problem {
   return { type: "about:blank", title: STATUS_CODES[status] ?? "Error", status, detail, code };
 }
 

@@ -10,7 +10,7 @@ const Port = Network.properties.ports.items;
 const StaticEntry = Network.properties.fdb.items;
 
 /* Our choice: some hundred kilobytes a page. */
-export const PAGE_MAX = 10_000;
+const PAGE_MAX = 10_000;
 
 const map = <const P extends object>(properties: P, required: readonly (keyof P & string)[], description?: string) => ({
   type: "object",

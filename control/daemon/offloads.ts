@@ -26,7 +26,7 @@ import { errnoName, type TapOffloads } from "../linux/index.js";
 import type { SharedMemory } from "../memory.js";
 
 /** Labels of vxlane_offload_enabled, and keys of the status. */
-export const OFFLOAD_LABELS = {
+const OFFLOAD_LABELS = {
   port_checksum: OFFLOAD_PORT_CHECKSUM,
   port_tso: OFFLOAD_PORT_TSO,
   port_uso: OFFLOAD_PORT_USO,

@@ -6,7 +6,7 @@ import { SIN_ADDR, SIN_FAMILY, SIN_PORT, SIN6_ADDR, SOCKADDR_IN_SIZE, SOCKADDR_I
 
 export const IPV4_LEN = 4;
 /** Where the IPv4 address lies in a mapped one. */
-export const MAPPED_OFFSET = ADDRESS_LEN - IPV4_LEN;
+const MAPPED_OFFSET = ADDRESS_LEN - IPV4_LEN;
 
 export type Family = typeof AF_INET | typeof AF_INET6;
 

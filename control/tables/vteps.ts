@@ -48,7 +48,7 @@ function aroundFrame(flags: number): number {
 }
 
 /** Our choice, as Open vSwitch: enough hops for any underlay, and no route to look up. */
-export const VTEP_TTL = 64;
+const VTEP_TTL = 64;
 
 interface Vtep {
   readonly id: number;

@@ -96,7 +96,7 @@ function countsAFrame(
 }
 
 /** @returns of each counter, what a batch raised it by */
-export function countBatches(perf: PerfCounters, source: Source, batch: Batch): number[] {
+function countBatches(perf: PerfCounters, source: Source, batch: Batch): number[] {
   const sums = WHAT.map(() => 0);
   for (let n = 0; n < BATCHES; n++) {
     source.fill();

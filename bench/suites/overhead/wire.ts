@@ -6,7 +6,7 @@
 // A frame has the length that RFC 2544 gives it, Ethernet header to FCS. Inside a tunnel it travels without its FCS.
 
 /* From IEEE 802.3: preamble and start delimiter, header, FCS, gap, and the shortest frame (FCS included). */
-export const PREAMBLE = 8;
+const PREAMBLE = 8;
 export const ETHERNET = 14;
 export const FCS = 4;
 export const GAP = 12;
@@ -33,7 +33,7 @@ export function wireBytes(frameLen: number, way: Way): number {
 }
 
 /** Bytes of the IP packet in a frame, padding of the shortest ones included. */
-export function packetBytes(frameLen: number): number {
+function packetBytes(frameLen: number): number {
   return frameLen - ETHERNET - FCS;
 }
 

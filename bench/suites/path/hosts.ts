@@ -55,7 +55,7 @@ export interface Way {
   readonly entry?: Readonly<Record<Direction, Pick<End, "namespace" | "device">>>;
 }
 
-export async function makeHost(run: Run, suffix: string): Promise<Host> {
+async function makeHost(run: Run, suffix: string): Promise<Host> {
   const namespace = await makeNamespace(run, suffix);
   const keeper = spawnIn(run, namespace, "sleep", ["infinity"]);
   if (keeper.pid === undefined) throw new Error("sleep does not start");
@@ -72,7 +72,7 @@ export interface Plug {
 }
 
 /** A veth pair, both ends up. */
-export async function plugTogether(one: Plug, other: Plug, mtu: number): Promise<void> {
+async function plugTogether(one: Plug, other: Plug, mtu: number): Promise<void> {
   const end = ({ host, device }: Plug): string[] => ["name", device, "netns", host.namespace];
   await ip("link", "add", ...end(one), "type", "veth", "peer", ...end(other));
   for (const { host, device, address } of [one, other]) {

@@ -163,7 +163,7 @@ export function learnedOf(text: string): number {
 }
 
 /** @param line of /proc/net/dev */
-export function parseReceived(line: string): { frames: number; bytes: number } {
+function parseReceived(line: string): { frames: number; bytes: number } {
   const [bytes, frames] = line
     .slice(line.indexOf(":") + 1)
     .trim()

@@ -14,7 +14,7 @@ export interface Candidate {
 }
 
 /** Instead of candidates: the shell completes file names here. */
-export const FILES: Candidate = { text: ":files", about: "" };
+const FILES: Candidate = { text: ":files", about: "" };
 
 /** Names of arguments and options that are files. */
 const FILE_KINDS = new Set(["file", "path", "before", "after"]);
