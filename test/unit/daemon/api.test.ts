@@ -107,6 +107,7 @@ describe("GET", () => {
     expect(body.vteps).toContainEqual({
       address: "10.0.0.2",
       group: false,
+      pathMtu: null,
       encap: { frames: 1, bytes: 60, dropped: 0 },
       decap: { frames: 1, bytes: 60, dropped: 1 },
     });
