@@ -11,7 +11,7 @@ import { udpFrame } from "./frames.js";
 import { blast, type Generator } from "./generator.js";
 import { describe, type End, inside, NOBODYS_MAC, twoHosts, UNDERLAY, UNDERLAY_DEVICE, type Way } from "./hosts.js";
 import { LIVE_FRAMES } from "./live-frames.js";
-import type { Known, Test } from "./tests.js";
+import type { Dropped, Known, Test } from "./tests.js";
 
 const PACKAGES: Readonly<Record<string, string>> = {
   iperf3: "iperf3",
@@ -130,9 +130,6 @@ export class Turns {
     for (const measure of this.measures) measure.absent(name, reason);
   }
 }
-
-/** Where the receiver of a ceiling drops each frame: in XDP, which every AF_XDP driver has, too, or where IP begins. */
-export type Dropped = "XDP" | "IP";
 
 /** What a generator does when the receiver drops each frame at once. */
 export class Ceiling {

@@ -3,7 +3,6 @@
 import type { MeasureOptions } from "../../measure.js";
 import type { Run } from "../../suite.js";
 import type { TestId } from "./contenders.js";
-import type { Dropped } from "./field.js";
 import { roundTrips, roundTripsApart, tcp, tcpSeconds } from "./flows.js";
 import { blast, FLOOD, type Generator, TRAFGEN } from "./generator.js";
 import type { Direction, Way } from "./hosts.js";
@@ -51,6 +50,9 @@ export interface Test {
   /** How the generator's ceiling is measured: with what frames, or (`plain`) it is what no tunnel at all carries. */
   readonly ceiling?: { readonly frameLen: number; readonly generator: Generator; readonly dropped: Dropped } | "plain";
 }
+
+/** Where the receiver of a ceiling drops each frame: in XDP, which every AF_XDP driver has, too, or where IP begins. */
+export type Dropped = "XDP" | "IP";
 
 /** What a contender has shown in this round. */
 export interface Known {

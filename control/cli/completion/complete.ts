@@ -5,13 +5,7 @@
 
 import type { Argument, Command, Option } from "commander";
 import { collect, type DaemonOptions } from "../options.js";
-import { valuesOf } from "./values.js";
-
-export interface Candidate {
-  readonly text: string;
-  /** For people; may be empty. */
-  readonly about: string;
-}
+import { type Candidate, valuesOf } from "./values.js";
 
 /** Instead of candidates: the shell completes file names here. */
 const FILES: Candidate = { text: ":files", about: "" };

@@ -5,7 +5,13 @@ import type { FdbAnswer, NetworkAnswer, PortAnswer, VtepAnswer } from "../answer
 import { readNetwork } from "../arguments.js";
 import { Api, route } from "../client.js";
 import { type DaemonOptions, socketOf } from "../options.js";
-import type { Candidate } from "./complete.js";
+
+/** What may stand there. */
+export interface Candidate {
+  readonly text: string;
+  /** For people; may be empty. */
+  readonly about: string;
+}
 
 /* Our choices. */
 const PATIENCE_MS = 1000;
