@@ -1,4 +1,7 @@
 // YAML text to a document of nodes that know their place, with what is wrong in its syntax.
+//
+// The library's composer is recursive, and a stack that is nearly exhausted kills the whole process as soon as V8 has to
+// compile a regular expression there. So nesting is counted while the tokens are still a flat stream.
 
 import {
   Composer,
@@ -10,18 +13,19 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  Parser,
   type YAMLError,
 } from "yaml";
 import { clip, type Path, Problems, type Source, show } from "./problems.js";
-import { ConfigParser, TooDeep } from "./yaml-parser.js";
 
-/* Our choice. */
+/* Our choices. */
+const STACK_MAX = 80; // open tokens of the parser: up to three a level, and the config has six levels
 const SPELLING_CHARS = 200;
 
 /** The document, and its problems so far; no document if there are any. */
 export function readDocument(text: string, file?: string): { document?: Document.Parsed; problems: Problems } {
   const lines = new LineCounter();
-  const parser = new ConfigParser(lines.addNewLine);
+  const parser = new ShallowParser(lines.addNewLine);
   const composer = new Composer({ lineCounter: lines, uniqueKeys: false, stringKeys: true, resolveKnownTags: false });
   const documents: Document.Parsed[] = [];
   try {
@@ -42,6 +46,17 @@ export function readDocument(text: string, file?: string): { document?: Document
   if (version?.explicit && version.version !== "1.2") report(problems, lines, "a config is YAML 1.2", 0);
   return problems.errors.length === 0 && document ? { document, problems } : { problems };
 }
+
+class TooDeep extends Error {}
+
+class ShallowParser extends Parser {
+  override *next(source: string): Generator<Token, void> {
+    yield* super.next(source);
+    if (this.stack.length > STACK_MAX) throw new TooDeep();
+  }
+}
+
+type Token = ReturnType<Parser["next"]> extends Generator<infer T> ? T : never;
 
 /** What the library says in its own words, for the mistakes that people make most. */
 const SYNTAX: Partial<Record<YAMLError["code"], string>> = {
