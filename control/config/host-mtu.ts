@@ -1,9 +1,9 @@
 // Does the underlay carry the networks' MTU? What counts is the way to each remote: a VTEP's address may be on a
 // loopback interface, whose MTU says nothing of the wire. Without remotes to ask for, the interface has to do.
 
+import { overheadOf } from "../overhead.js";
 import type { HostFacts, HostInterface } from "./host.js";
 import type { Path, Problems } from "./problems.js";
-import { OVERHEAD_IPV4, OVERHEAD_IPV6 } from "./schema.js";
 import type { Config, NetworkConfig } from "./types.js";
 
 interface Carrier {
@@ -19,7 +19,7 @@ export function checkMtus(
   facts: HostFacts,
   problems: Problems,
 ): void {
-  const overhead = config.local.includes(":") ? OVERHEAD_IPV6 : OVERHEAD_IPV4;
+  const overhead = overheadOf(config.local.includes(":"));
   const owner = interfaces.find(({ addresses }) => addresses.includes(config.local));
   for (const [i, network] of config.networks.entries()) {
     const path: Path = ["networks", i];

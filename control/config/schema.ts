@@ -8,6 +8,7 @@
 // builders: loading those takes 150 ms, a seventh of the time that a daemon has to be ready.
 
 import type { XStatic } from "typebox/schema";
+import { OVERHEAD_IPV4, OVERHEAD_IPV6 } from "../overhead.js";
 import { AGEING_MAX, BUSY_POLL_MAX_US, type FormatName } from "./formats.js";
 
 /* From RFC 7348, UDP and the kernel. */
@@ -16,9 +17,6 @@ const PORT_MAX = 65535;
 const IPV4_MTU_MIN = 68; // RFC 791
 const IP_PACKET_MAX = 65535;
 
-/** Outer IP, UDP and VXLAN headers and the inner Ethernet header: what a network's MTU is less than the underlay's. */
-export const OVERHEAD_IPV4 = 50;
-export const OVERHEAD_IPV6 = 70;
 export const MTU_MAX_IPV4 = IP_PACKET_MAX - OVERHEAD_IPV4;
 export const MTU_MAX_IPV6 = IP_PACKET_MAX - OVERHEAD_IPV6;
 

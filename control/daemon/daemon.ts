@@ -14,6 +14,7 @@ import { VxlaneError } from "../errors.js";
 import { baseAddress, LinkEvents, listInterfaces, lookUpMtu, openUnderlay } from "../linux/index.js";
 import { Netlink } from "../linux/netlink.js";
 import { createMemory } from "../memory.js";
+import { overheadOf } from "../overhead.js";
 import { Tables } from "../tables/tables.js";
 import { Changes } from "./changes.js";
 import { Cleanup } from "./cleanup.js";
@@ -37,10 +38,6 @@ import { Watch } from "./watch.js";
 import { Workers } from "./workers.js";
 import { XdpSockets } from "./xdp-sockets.js";
 import { XdpUnderlayControl } from "./xdp-underlay.js";
-
-/* From RFC 7348: what encapsulation adds to an inner L3 packet, inner Ethernet to outer IP, bytes. */
-const OVERHEAD_IPV4 = 50;
-const OVERHEAD_IPV6 = 70;
 
 /** The VXLAN header's reserved bits, as its 8 bytes load little-endian: all but I and the VNI. */
 const RESERVED_BITS = 0xff00_0000_ffff_fff7n;
@@ -243,5 +240,5 @@ function defaultMtu(local: string, isIpv6: boolean): number {
 }
 
 function innerMtu(underlayMtu: number, isIpv6: boolean): number {
-  return Math.min(underlayMtu, 65535) - (isIpv6 ? OVERHEAD_IPV6 : OVERHEAD_IPV4);
+  return Math.min(underlayMtu, 65535) - overheadOf(isIpv6);
 }

@@ -8,11 +8,8 @@
 import { VTEP_COUNTER_DROPS_ENCAP, VTEP_FLAG_GROUP } from "../../dataplane-wasm/layout.js";
 import { formatAddress, isMapped } from "../address.js";
 import { SyscallError } from "../linux/index.js";
+import { overheadOf } from "../overhead.js";
 import type { Tables } from "../tables/tables.js";
-
-/* From RFC 7348 section 5 with RFC 791 and RFC 8200: what is around an inner packet. */
-const AROUND_IPV4 = 20 + 8 + 8 + 14;
-const AROUND_IPV6 = 40 + 8 + 8 + 14;
 
 /* Our choices. */
 const IDS_A_TICK = 1024;
@@ -106,7 +103,7 @@ export class NarrowPaths {
       throw error;
     }
     const text = formatAddress(address);
-    if (mtu >= widest + (isMapped(address) ? AROUND_IPV4 : AROUND_IPV6)) {
+    if (mtu >= widest + overheadOf(!isMapped(address))) {
       this.#narrow.delete(id);
       if (known !== undefined) vteps.setPathMtu(id, undefined);
     } else if (known?.mtu !== mtu || known.address !== text) {

@@ -34,17 +34,15 @@ import { ADDRESS_LEN, formatAddress, isMapped } from "../address.js";
 import type { Dataplane } from "../dataplane.js";
 import { VxlaneError } from "../errors.js";
 import type { Views } from "../memory.js";
+import { overheadOf } from "../overhead.js";
+import { ETHERNET_LEN } from "../xdp-frames.js";
 import type { Access } from "./access.js";
 import type { SystemPrefixes } from "./prefixes.js";
 import type { Undertaker } from "./undertaker.js";
 
-/* From RFC 7348 section 5 with RFC 791 and RFC 8200: what is around an inner frame. */
-const AROUND_IPV4 = 20 + 8 + 8;
-const AROUND_IPV6 = 40 + 8 + 8;
-
 /** Bytes from the outer IP header to the inner frame. @param flags VTEP_FLAG_* */
 function aroundFrame(flags: number): number {
-  return (flags & VTEP_FLAG_IPV6) === 0 ? AROUND_IPV4 : AROUND_IPV6;
+  return overheadOf((flags & VTEP_FLAG_IPV6) !== 0) - ETHERNET_LEN;
 }
 
 /** Our choice, as Open vSwitch: enough hops for any underlay, and no route to look up. */

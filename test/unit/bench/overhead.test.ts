@@ -14,7 +14,7 @@ import {
   WAYS,
   wireBytes,
 } from "../../../bench/suites/overhead/wire.js";
-import { OVERHEAD_IPV4, OVERHEAD_IPV6 } from "../../../control/config/schema.js";
+import { OVERHEAD_IPV4, OVERHEAD_IPV6 } from "../../../control/overhead.js";
 
 const SETTINGS: Settings = { rounds: 1, seconds: 1, quick: false, peers: undefined, only: () => true };
 
