@@ -106,23 +106,25 @@ export function findLink(netlink: Netlink, name: string): Link | undefined {
 
 /** @throws SyscallError ENODEV if it is gone */
 export function getLink(netlink: Netlink, index: number): Link {
-  const body = Buffer.alloc(IFINFO_SIZE);
-  body.writeInt32LE(index, IFINFO_INDEX);
-  return parseLink(netlink.get(`RTM_GETLINK index ${index}`, RTM_GETLINK, body));
+  return parseLink(askLink(netlink, index));
 }
 
 /** Ids of the XDP programs on an interface, in whatever mode; none if it is gone. */
 export function listXdpPrograms(netlink: Netlink, index: number): number[] {
-  const body = Buffer.alloc(IFINFO_SIZE);
-  body.writeInt32LE(index, IFINFO_INDEX);
   try {
-    const answer = netlink.get(`RTM_GETLINK index ${index}`, RTM_GETLINK, body);
+    const answer = askLink(netlink, index);
     const xdp = parseAttributes(parseAttributes(answer, IFINFO_SIZE).get(IFLA_XDP) ?? Buffer.alloc(0));
     return IFLA_XDP_PROG_IDS.flatMap((type) => xdp.get(type)?.readUInt32LE(0) ?? []);
   } catch (error) {
     if (error instanceof SyscallError && error.errno === ENODEV) return [];
     throw error;
   }
+}
+
+function askLink(netlink: Netlink, index: number): Buffer {
+  const body = Buffer.alloc(IFINFO_SIZE);
+  body.writeInt32LE(index, IFINFO_INDEX);
+  return netlink.get(`RTM_GETLINK index ${index}`, RTM_GETLINK, body);
 }
 
 function parseLink(body: Buffer): Link {
