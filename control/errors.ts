@@ -75,6 +75,11 @@ export class VxlaneError extends Error {
   }
 }
 
+/** What anything that was thrown says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** One mistake in a config, or one thing about this host that does not suit it. */
 export interface ConfigProblem {
   readonly code: ErrorCode;

@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Problems } from "../config/problems.js";
 import { checkAgainst } from "../config/shape.js";
 import type { Config, StaticEntry } from "../config/types.js";
-import { ConfigError, type ConfigProblem, VxlaneError } from "../errors.js";
+import { ConfigError, type ConfigProblem, messageOf, VxlaneError } from "../errors.js";
 import type { Network } from "../tables/types.js";
 import { checkNetwork } from "./rules.js";
 import { EntriesBody } from "./schemas.js";
@@ -91,7 +91,7 @@ async function parseLines(text: string): Promise<unknown[]> {
     try {
       items.push(JSON.parse(part));
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new VxlaneError("ERR_USAGE", `line ${line} is not JSON: ${why}`);
     }
     if (items.length % CHUNK === 0) await turn();

@@ -14,7 +14,7 @@
 import type { Logger } from "pino";
 import { SYSTEM_UNDERLAY_MTU } from "../../dataplane-wasm/layout.js";
 import { formatAddress } from "../address.js";
-import { VxlaneError } from "../errors.js";
+import { messageOf, VxlaneError } from "../errors.js";
 import { IFF_RUNNING } from "../linux/constants.js";
 import {
   acquireNetlink,
@@ -188,8 +188,4 @@ export class TunnelUnderlay {
       return false;
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -5,6 +5,7 @@
 
 import type { Logger } from "pino";
 import type { Config, UnderlayDriverName } from "../config/types.js";
+import { messageOf } from "../errors.js";
 
 export interface UnderlayChoice<T> {
   readonly driver: Exclude<UnderlayDriverName, "auto">;
@@ -33,6 +34,6 @@ function bestOf<T>(isPlain: boolean, openTap: () => T): UnderlayChoice<T> {
   try {
     return { driver: "tap", made: openTap(), reason: `tunnel GSO works; ${NEVER_XDP}` };
   } catch (error) {
-    return { driver: "udp", reason: `tap: ${error instanceof Error ? error.message : String(error)}; ${NEVER_XDP}` };
+    return { driver: "udp", reason: `tap: ${messageOf(error)}; ${NEVER_XDP}` };
   }
 }

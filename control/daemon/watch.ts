@@ -6,6 +6,7 @@
 // at once. UDP sockets are bound to an address and survive whatever happens to it, so there is nothing to mend about those.
 
 import { formatAddress, parseAddress } from "../address.js";
+import { messageOf } from "../errors.js";
 import { IFF_RUNNING } from "../linux/constants.js";
 import { type Interface, listInterfaces } from "../linux/index.js";
 import type { PortDevices } from "./port-devices.js";
@@ -162,8 +163,4 @@ export class Watch {
       this.#nextProbeMs = performance.now() + RETRY_MS;
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

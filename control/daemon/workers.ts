@@ -24,7 +24,7 @@ import {
   WORKER_STATE_RUNNING,
 } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
-import { VxlaneError } from "../errors.js";
+import { messageOf, VxlaneError } from "../errors.js";
 import {
   allowInterrupts,
   closeFd,
@@ -266,8 +266,4 @@ export class Workers {
     while (restartsMs[0] < nowMs - RESTARTS_WINDOW_MS) restartsMs.shift();
     return restartsMs.length <= RESTARTS_MAX;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,7 +4,7 @@
 
 import { XSK_KERNEL_HEADROOM } from "../../dataplane-wasm/layout.js";
 import type { Dataplane } from "../dataplane.js";
-import { VxlaneError } from "../errors.js";
+import { messageOf, VxlaneError } from "../errors.js";
 import { EBADF, EOPNOTSUPP } from "../linux/errno.js";
 import { closeFd, SyscallError } from "../linux/index.js";
 import { findLink, type Link, withNetlink } from "../linux/links.js";
@@ -257,10 +257,6 @@ export class XdpSockets {
     this.#admission.forget(mapFd);
     for (const fd of [linkFd, programFd, mapFd]) closeFd(fd);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function linkOf(name: string): Link {

@@ -1,6 +1,7 @@
 // The process that acts inside a namespace: it does what its parent asks for over the IPC channel, one message a
 // call. It ends when the channel closes, so it never outlives a parent that was killed.
 
+import { messageOf } from "../../errors.js";
 import { type Actions, actions } from "./actions.js";
 
 export interface Request {
@@ -20,7 +21,7 @@ async function serve({ id, action, parameters }: Request): Promise<Reply> {
     const act = actions[action] as (...parameters: unknown[]) => Promise<unknown>;
     return { id, result: await act(...parameters) };
   } catch (error) {
-    return { id, error: `${action}: ${error instanceof Error ? error.message : String(error)}` };
+    return { id, error: `${action}: ${messageOf(error)}` };
   }
 }
 
